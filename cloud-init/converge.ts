@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Node, Plan } from "../components/plan";
+import { dataDirectory } from "./patroni";
+import { etcdEndpoints } from "./etcd";
+import type { File } from "./file";
+
+/** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it. */
+const timeLimit = 1200;
+
+/** A line by itself that no script or configuration holds. */
+const endOfFile = "END_OF_PGHA_FILE";
+const endOfScript = "END_OF_PGHA_SCRIPT";
+
+const part = (name: string) => readFileSync(join(__dirname, "converge", `${name}.sh`), "utf8");
+
+/**
+ * The command that brings a node to its settings: the role's script with the node's files in it, readable in a preview.
+ * It holds no secret; those go to its standard input (`convergeInput`).
+ */
+export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
+  const variables = {
+    NODE: node.name,
+    ROLE: node.role,
+    CLUSTER: plan.cluster,
+    ETCD_ENDPOINTS: etcdEndpoints(plan),
+    ...(node.role !== "haproxy" && { ADDRESS: node.address }),
+    ...(node.role === "postgresql" && {
+      PGDATA: dataDirectory,
+      DATABASE: plan.settings.database.name,
+      LOOP_WAIT: plan.settings.clock.loopWait,
+    }),
+  };
+  const stage = files.map(({ path, owner, mode, content }) => {
+    if (content.includes(endOfFile) || content.includes(endOfScript)) throw new Error(`${path} holds an end marker`);
+    return `stage_file ${path} ${owner} ${mode} <<'${endOfFile}'\n${content.replace(/\n?$/, "\n")}${endOfFile}`;
+  });
+  const script = [
+    ...Object.entries(variables).map(([name, value]) => `${name}='${value}'`),
+    part("common"),
+    part(node.role),
+    "stage_secrets",
+    ...stage,
+    'wait_for 300 "cloud-init to finish its first boot" boot_finished',
+    "converge",
+  ].join("\n");
+  return [
+    `script=$(mktemp); trap 'rm -f "$script"' EXIT`,
+    `cat >"$script" <<'${endOfScript}'`,
+    script,
+    endOfScript,
+    `sudo -n timeout -k 10 ${timeLimit} bash "$script"`,
+  ].join("\n");
+}
+
+/** Standard input of the converge command: a line for each secret file, its content in base64. */
+export function convergeInput(secrets: File[]): string {
+  return secrets
+    .map(({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.from(content).toString("base64")}\n`)
+    .join("");
+}

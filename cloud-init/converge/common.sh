@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Brings one node to what its stack's settings say, and waits until it works. Runs as root, any number of times.
+# Rendered before this part: NODE, ROLE, CLUSTER, ADDRESS, ... ; after it: the role's part, then the files, then `converge`.
+set -euo pipefail
+umask 077
+
+stage=$(mktemp -d /run/pgha-stage.XXXXXX)
+trap 'rm -rf "$stage"; [[ -z ${LOCK_PID:-} ]] || kill -INT "$LOCK_PID"' EXIT
+declare -A owner mode changed
+
+say() { printf '%s: %s\n' "$NODE" "$*"; }
+fail() {
+  printf '%s: %s\n' "$NODE" "$*" >&2
+  exit 1
+}
+
+# stage_file PATH OWNER MODE < CONTENT: sets a file aside; nothing is changed yet.
+stage_file() {
+  owner[$1]=$2
+  mode[$1]=$3
+  mkdir -p "$stage$(dirname "$1")"
+  cat >"$stage$1"
+}
+
+# Secrets arrive on standard input, one line each: PATH OWNER MODE BASE64.
+stage_secrets() {
+  local path own mod data
+  while read -r path own mod data; do
+    stage_file "$path" "$own" "$mod" < <(base64 -d <<<"$data")
+  done
+}
+
+# Finds out which of the files differ from what is installed, in content, owner or mode.
+find_changes() {
+  local path
+  for path in "${!owner[@]}"; do
+    if ! cmp -s "$stage$path" "$path" || [[ $(stat -c '%U:%G %04a' "$path") != "${owner[$path]} ${mode[$path]}" ]]; then
+      changed[$path]=1
+    fi
+  done
+}
+
+# has_changed PATTERN...: does a changed file's path match one of the patterns?
+has_changed() {
+  local path pattern
+  for path in "${!changed[@]}"; do
+    for pattern in "$@"; do
+      # shellcheck disable=SC2053 # a pattern is meant
+      [[ $path == $pattern ]] && return 0
+    done
+  done
+  return 1
+}
+
+# A copy of the staged files in which every path leads to the staged copy: what a daemon's own checker is given.
+stage_for_check() {
+  local path copy=$stage/.check expression=()
+  mkdir -p "$copy"
+  for path in "${!owner[@]}"; do expression+=(-e "s#$path#$copy$path#g"); done
+  for path in "${!owner[@]}"; do
+    mkdir -p "$copy$(dirname "$path")"
+    sed "${expression[@]}" "$stage$path" >"$copy$path"
+  done
+  printf '%s' "$copy"
+}
+
+# Puts every changed file in its place, each in one step.
+install_files() {
+  local path
+  for path in "${!changed[@]}"; do
+    install -d -m 0755 "$(dirname "$path")"
+    install -o "${owner[$path]%:*}" -g "${owner[$path]#*:}" -m "${mode[$path]}" "$stage$path" "$path.pgha-new"
+    sync "$path.pgha-new"
+    mv "$path.pgha-new" "$path"
+  done
+}
+
+# wait_for SECONDS WHAT COMMAND...: runs the command until it succeeds; fails, saying what was awaited, after the deadline.
+wait_for() {
+  local seconds=$1 what=$2 deadline
+  shift 2
+  deadline=$((SECONDS + seconds))
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "waited $seconds s for: $what. Its journal: journalctl -u $ROLE -u patroni -n 50"
+    sleep 0.1
+  done
+}
+
+# First boot: cloud-init makes users and kernel settings; nothing is sure before it has finished.
+boot_finished() { [[ -e /run/cloud-init/result.json ]] || ! command -v cloud-init >/dev/null; }
+
+# The machine's answer to "is it running": started now or long ago, enabled for the next boot.
+start_service() {
+  systemctl enable --quiet "$1"
+  systemctl start "$1"
+}
+
+etcd_ctl() {
+  etcdctl --endpoints "$ETCD_ENDPOINTS" --cacert /etc/pgha/tls/ca.crt --cert /etc/pgha/tls/node.crt \
+    --key /etc/pgha/tls/node.key --dial-timeout 2s --command-timeout "${ETCD_TIMEOUT:-5s}" "$@"
+}
+
+# in_turn FUNCTION: runs it while no other node of the cluster runs one. The turn is an etcd lock whose lease ends with its
+# holder, so a node that dies in its turn does not block the others.
+in_turn() {
+  local key holder
+  # The holder of the lock dies with this script, however that ends.
+  coproc LOCK { exec setpriv --pdeathsig INT etcdctl --endpoints "$ETCD_ENDPOINTS" --cacert /etc/pgha/tls/ca.crt \
+    --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key lock --ttl 15 "/pgha/$CLUSTER/turn" 2>&1; }
+  holder=$LOCK_PID
+  read -r -t 900 key <&"${LOCK[0]}" || fail "did not get its turn within 900 s"
+  [[ $key == /pgha/* ]] || fail "could not take its turn: $key"
+  "$1"
+  kill -INT "$holder"
+  wait "$holder" || true
+}

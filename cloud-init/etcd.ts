@@ -1,0 +1,71 @@
+import { stringify } from "yaml";
+import { ports, type Node, type Plan } from "../components/plan";
+import { header, unit, type File } from "./file";
+import { tls } from "./tls";
+
+/** Client URLs of all members, for `etcdctl --endpoints` and Patroni. */
+export function etcdEndpoints(plan: Plan): string {
+  return plan.etcd.map(({ address }) => `https://${address}:${ports.etcdClient}`).join(",");
+}
+
+/** The first members of the cluster, as `initial-cluster` wants them. */
+export function etcdPeers(plan: Plan): string {
+  return plan.etcd.map(({ name, address }) => `${name}=https://${address}:${ports.etcdPeer}`).join(",");
+}
+
+/** etcd's configuration and its unit, for one member. Settings after etcd 3.6, `etcd.conf.yml.sample`. */
+export function etcdFiles(plan: Plan, node: Node): File[] {
+  const security = {
+    "cert-file": tls.cert,
+    "key-file": tls.key,
+    "client-cert-auth": true,
+    "trusted-ca-file": tls.ca,
+  };
+  const config = {
+    name: node.name,
+    "data-dir": "/var/lib/etcd/member",
+    "listen-client-urls": `https://${node.address}:${ports.etcdClient}`,
+    "advertise-client-urls": `https://${node.address}:${ports.etcdClient}`,
+    "listen-peer-urls": `https://${node.address}:${ports.etcdPeer}`,
+    "initial-advertise-peer-urls": `https://${node.address}:${ports.etcdPeer}`,
+    "initial-cluster": etcdPeers(plan),
+    "initial-cluster-token": plan.cluster,
+    // Overridden by ETCD_INITIAL_CLUSTER_STATE when a lost member joins again (converge/etcd.sh).
+    "client-transport-security": security,
+    "peer-transport-security": security,
+    // etcd's defaults, stated: a member is missed after 1 s (Tuning guide, "Time parameters").
+    "heartbeat-interval": 100,
+    "election-timeout": 1000,
+    // Patroni writes a few keys a second: an hour of history is plenty, and 2 GiB is far above what it needs.
+    "auto-compaction-mode": "periodic",
+    "auto-compaction-retention": "1h",
+    "quota-backend-bytes": 2 * 1024 ** 3,
+    "snapshot-count": 10_000,
+    "log-level": "warn",
+    "tls-min-version": "TLS1.2",
+  };
+  const service = unit({
+    Unit: {
+      Description: "etcd, where the cluster agrees on its leader",
+      After: "network.target",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      Type: "notify",
+      User: "etcd",
+      EnvironmentFile: "-/etc/etcd/join.env",
+      ExecStart: "/usr/local/bin/etcd --config-file /etc/etcd/etcd.yml",
+      Restart: "always",
+      RestartSec: `${plan.settings.clock.restartDelay}ms`,
+      TimeoutStartSec: "infinity",
+      LimitNOFILE: 65536,
+      Nice: -10,
+      OOMScoreAdjust: -900,
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+  return [
+    { path: "/etc/etcd/etcd.yml", owner: "root:etcd", mode: "0640", content: header() + stringify(config) },
+    { path: "/etc/systemd/system/etcd.service", owner: "root:root", mode: "0644", content: service },
+  ];
+}

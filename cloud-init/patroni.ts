@@ -1,0 +1,197 @@
+import { stringify } from "yaml";
+import { ports, type Node, type Plan } from "../components/plan";
+import { header, unit, type File } from "./file";
+import { memoryParameters } from "./memory";
+import { tls } from "./tls";
+
+export const dataDirectory = "/var/lib/postgresql/17/main";
+export const binDirectory = "/usr/lib/postgresql/17/bin";
+
+/** Name of the pg_ident map that says which machine's certificate may log in as which role. */
+const identMap = "pgha";
+
+/**
+ * What Patroni keeps in etcd and gives to every member (`patronictl show-config`): the failover clock and PostgreSQL's
+ * parameters. Set at bootstrap, put again by the converge step when it differs.
+ */
+export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
+  const { clock, postgresql, machines } = plan.settings;
+  const quorum = postgresql.synchronous === "quorum";
+  return {
+    ttl: clock.ttl,
+    loop_wait: clock.loopWait,
+    retry_timeout: clock.retryTimeout,
+    primary_start_timeout: clock.primaryStartTimeout,
+    // Only counts without synchronous mode: with it, only a standby that has every acknowledged commit can win.
+    maximum_lag_on_failover: 1024 ** 2,
+    synchronous_mode: quorum ? "quorum" : false,
+    synchronous_mode_strict: quorum && postgresql.strict,
+    synchronous_node_count: 1,
+    // With all of etcd gone, the leader stays if every member still answers it.
+    failsafe_mode: true,
+    postgresql: {
+      use_pg_rewind: true,
+      use_slots: true,
+      parameters: {
+        max_connections: postgresql.maxConnections,
+        superuser_reserved_connections: 3,
+        ...memoryParameters(machines.postgresql.memory, postgresql.maxConnections),
+        wal_level: "replica",
+        hot_standby: "on",
+        hot_standby_feedback: "on",
+        wal_log_hints: "on",
+        max_wal_senders: 10,
+        max_replication_slots: 10,
+        wal_keep_size: "128MB",
+        // A standby that is away too long is cloned anew rather than fill the leader's disk.
+        max_slot_wal_keep_size: "4GB",
+        max_wal_size: "2GB",
+        checkpoint_timeout: "15min",
+        checkpoint_completion_target: 0.9,
+        wal_compression: "on",
+        // A dead peer is noticed by TCP and by the replication protocol, not by waiting for both to give up.
+        wal_sender_timeout: `${clock.tcpUserTimeout}ms`,
+        wal_receiver_timeout: `${clock.tcpUserTimeout}ms`,
+        wal_receiver_status_interval: "1s",
+        tcp_user_timeout: clock.tcpUserTimeout,
+        tcp_keepalives_idle: Math.max(1, Math.ceil(clock.tcpUserTimeout / 2000)),
+        tcp_keepalives_interval: 1,
+        tcp_keepalives_count: 3,
+        password_encryption: "scram-sha-256",
+        ssl: "on",
+        ssl_ca_file: tls.ca,
+        ssl_cert_file: tls.cert,
+        ssl_key_file: tls.key,
+        ssl_min_protocol_version: "TLSv1.2",
+        log_checkpoints: "on",
+        log_lock_waits: "on",
+        log_line_prefix: "[%p] %q%u@%d ",
+        ...postgresql.parameters,
+      },
+    },
+  };
+}
+
+/** Who may log in from where, and how. First match wins; what is not listed is refused. */
+export function hostBasedAuthentication(plan: Plan): string[] {
+  const { database } = plan.settings;
+  const from = (nodes: Node[], line: (cidr: string) => string) => nodes.map(({ address }) => line(`${address}/32`));
+  return [
+    "local all postgres peer",
+    `local replication replicator peer map=${identMap}`,
+    // Nobody is superuser from the network.
+    "host all postgres all reject",
+    ...from(plan.postgresql, (cidr) => `hostssl replication replicator ${cidr} cert map=${identMap}`),
+    ...from(plan.postgresql, (cidr) => `hostssl postgres rewind_user ${cidr} cert map=${identMap}`),
+    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
+    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} ${database.owner},${database.user} ${cidr} scram-sha-256`),
+  ];
+}
+
+/** Which certificate (by its common name, the node's) or OS user may be which role. */
+export function identMapLines(plan: Plan): string[] {
+  return [
+    `${identMap} postgres replicator`,
+    ...plan.postgresql.flatMap(({ name }) => [`${identMap} ${name} replicator`, `${identMap} ${name} rewind_user`]),
+    ...plan.haproxy.map(({ name }) => `${identMap} ${name} pgbouncer`),
+  ];
+}
+
+/** Patroni's configuration, its unit and the cluster-wide configuration, for one node. */
+export function patroniFiles(plan: Plan, node: Node): File[] {
+  const dynamic = dynamicConfiguration(plan);
+  const byCertificate = (username: string) => ({
+    username,
+    sslmode: "verify-full",
+    sslrootcert: tls.ca,
+    sslcert: tls.cert,
+    sslkey: tls.key,
+  });
+  const config = {
+    scope: plan.cluster,
+    name: node.name,
+    log: { level: "INFO", format: "%(levelname)s: %(message)s" },
+    restapi: {
+      listen: `${node.address}:${ports.patroni}`,
+      connect_address: `${node.address}:${ports.patroni}`,
+      certfile: tls.cert,
+      keyfile: tls.key,
+      cafile: tls.ca,
+      // Health checks need no certificate; everything that changes something does.
+      verify_client: "optional",
+      // A check that hangs must not keep others waiting.
+      request_queue_size: 64,
+    },
+    ctl: { cacert: tls.ca, certfile: tls.cert, keyfile: tls.key },
+    etcd3: {
+      hosts: plan.etcd.map(({ address }) => `${address}:${ports.etcdClient}`),
+      protocol: "https",
+      cacert: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+    },
+    bootstrap: {
+      dcs: dynamic,
+      initdb: [{ encoding: "UTF8" }, { locale: "C.UTF-8" }, "data-checksums", { "auth-local": "peer" }, { "auth-host": "reject" }],
+    },
+    postgresql: {
+      listen: `${node.address}:${ports.postgresql}`,
+      connect_address: `${node.address}:${ports.postgresql}`,
+      use_unix_socket: true,
+      use_unix_socket_repl: true,
+      data_dir: dataDirectory,
+      bin_dir: binDirectory,
+      pgpass: "/run/patroni/pgpass",
+      parameters: { unix_socket_directories: "/var/run/postgresql" },
+      authentication: {
+        superuser: { username: "postgres" },
+        replication: byCertificate("replicator"),
+        rewind: byCertificate("rewind_user"),
+      },
+      pg_hba: hostBasedAuthentication(plan),
+      pg_ident: identMapLines(plan),
+      basebackup: [{ checkpoint: "fast" }],
+      // pg_rewind comes first; a standby whose rewind failed is worth nothing and is cloned anew.
+      remove_data_directory_on_rewind_failure: true,
+      remove_data_directory_on_diverged_timelines: true,
+    },
+    watchdog: { mode: "off" },
+  };
+  const service = unit({
+    Unit: {
+      Description: "Patroni, which runs PostgreSQL and decides with the others who leads",
+      After: "network.target",
+      StartLimitIntervalSec: 0,
+    },
+    Service: {
+      Type: "notify",
+      User: "postgres",
+      Group: "postgres",
+      RuntimeDirectory: "patroni postgresql",
+      RuntimeDirectoryMode: "2775",
+      RuntimeDirectoryPreserve: "yes",
+      ExecStart: "/opt/patroni/bin/patroni /etc/patroni/patroni.yml",
+      ExecReload: "/bin/kill -s HUP $MAINPID",
+      // PostgreSQL outlives a Patroni that died: it is found again by the one systemd starts at once.
+      KillMode: "process",
+      Restart: "always",
+      RestartSec: `${plan.settings.clock.restartDelay}ms`,
+      // A clean stop may have a checkpoint to write; killing it half-way costs a crash recovery.
+      TimeoutStopSec: 120,
+      TimeoutStartSec: "infinity",
+      LimitNOFILE: 65536,
+      OOMScoreAdjust: -900,
+    },
+    Install: { WantedBy: "multi-user.target" },
+  });
+  return [
+    { path: "/etc/patroni/patroni.yml", owner: "root:postgres", mode: "0640", content: header() + stringify(config) },
+    {
+      path: "/etc/patroni/dynamic.json",
+      owner: "root:postgres",
+      mode: "0640",
+      content: `${JSON.stringify(dynamic, null, 2)}\n`,
+    },
+    { path: "/etc/systemd/system/patroni.service", owner: "root:root", mode: "0644", content: service },
+  ];
+}

@@ -1,0 +1,36 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { convergeCommand, convergeInput } from "../cloud-init/converge";
+import type { File } from "../cloud-init/file";
+import type { Machine } from "./machine";
+import type { Node, Plan } from "./plan";
+
+export interface ConvergeArgs {
+  plan: Plan;
+  node: Node;
+  machine: Machine;
+  /** The node's files, free of secrets: they are shown in previews. */
+  files: File[];
+  /** The node's secret files. */
+  secrets: pulumi.Output<File[]>;
+}
+
+/**
+ * Brings a node to its settings, at creation and at every change of them. All nodes converge at once; those that must
+ * restart something take turns by themselves (`cloud-init/converge/common.sh`).
+ */
+export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomResourceOptions): remote.Command {
+  const { plan, node, machine, files, secrets } = args;
+  return new remote.Command(
+    name,
+    {
+      connection: machine.connection,
+      create: convergeCommand(plan, node, files),
+      stdin: pulumi.secret(secrets.apply(convergeInput)),
+      triggers: [machine.incarnation],
+      addPreviousOutputInEnv: false,
+      logging: remote.Logging.Stderr,
+    },
+    { ...opts, deletedWith: machine.instance, customTimeouts: { create: "30m", update: "30m" } },
+  );
+}

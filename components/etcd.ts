@@ -1,0 +1,17 @@
+import type { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { etcdEndpoints, etcdFiles } from "../cloud-init/etcd";
+import { roleNodes, type RoleArgs } from "./nodes";
+
+/** The etcd members: where Patroni keeps the leader key. Mutual TLS for clients and peers. */
+export class Etcd extends pulumi.ComponentResource {
+  /** Done when the members are healthy. */
+  readonly ready: remote.Command[];
+
+  constructor(name: string, args: RoleArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("pgha:index:Etcd", name, {}, opts);
+    const { plan } = args;
+    this.ready = roleNodes(this, args, { nodes: plan.etcd, files: (node) => etcdFiles(plan, node) });
+    this.registerOutputs({ endpoints: etcdEndpoints(plan) });
+  }
+}

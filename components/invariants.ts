@@ -1,0 +1,127 @@
+import { isIP } from "node:net";
+import { parseCidr, isPrivate } from "./cidr";
+import { clockFaults } from "./clocks";
+import { clientPorts, highestHost } from "./plan";
+import type { Fault, Settings } from "./settings";
+
+/** Connections kept free of pools: superuser_reserved_connections (3) and what Patroni and the operator open. */
+export const reservedConnections = 10;
+
+/** The least memory, in MiB, a machine of each role works with. */
+const leastMemory = { etcd: 192, postgresql: 512, haproxy: 192 };
+
+/** Parameters this project or Patroni sets itself; another value would break replication, TLS or the checks. */
+const managedParameters: Record<string, string> = {
+  max_connections: "write it as pgha:postgresql.maxConnections",
+  synchronous_standby_names: "Patroni sets it; choose with pgha:postgresql.synchronous",
+  synchronous_commit: "a commit must wait for its standby; choose with pgha:postgresql.synchronous",
+  fsync: "switching it off loses data",
+  full_page_writes: "switching it off loses data",
+  listen_addresses: "Patroni sets it",
+  port: "it is 5432 on every node",
+  data_directory: "Patroni sets it",
+  hba_file: "Patroni sets it",
+  ident_file: "Patroni sets it",
+  cluster_name: "Patroni sets it",
+  primary_conninfo: "Patroni sets it",
+  primary_slot_name: "Patroni sets it",
+  password_encryption: "passwords are scram-sha-256",
+  wal_level: "replication needs replica or more; open an issue if you need logical",
+  hot_standby: "replicas serve reads",
+  wal_log_hints: "pg_rewind needs it",
+};
+
+/** Checks that concern more than one setting. All faults at once; empty when there is none. */
+export function invariantFaults(settings: Settings, stack: string): Fault[] {
+  const faults: Fault[] = [];
+  const fault = (path: string, text: string) => faults.push({ path, fault: text });
+
+  if (!/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(settings.name)) {
+    fault("name", `is '${settings.name}' after the stack '${stack}', which is no DNS label; set pgha:name to one`);
+  }
+  if (settings.driver === "aws") {
+    fault("driver", "is aws, which this release cannot drive yet; write incus (machines on this host)");
+  }
+
+  const { nodes, machines, pool, postgresql, database } = settings;
+  if (nodes.etcd % 2 === 0) {
+    const odd = nodes.etcd + 1;
+    fault("nodes.etcd", `is ${nodes.etcd}, but an even count survives no more losses than ${nodes.etcd - 1}; write ${odd}`);
+  }
+  for (const role of ["etcd", "postgresql", "haproxy"] as const) {
+    if (machines[role].memory < leastMemory[role]) {
+      fault(`machines.${role}.memory`, `is ${machines[role].memory} MiB; write ${leastMemory[role]} or more`);
+    }
+  }
+
+  for (const { field, fault: text } of clockFaults(settings.clock)) fault(`clock.${field}`, text);
+
+  const pooled = pool.size * nodes.haproxy;
+  const free = postgresql.maxConnections - reservedConnections;
+  if (pooled > free) {
+    fault(
+      "pool.size",
+      `is ${pool.size} on each of ${nodes.haproxy} proxies = ${pooled} server connections, but ` +
+        `postgresql.maxConnections ${postgresql.maxConnections} leaves ${free} (${reservedConnections} are reserved); ` +
+        `write ${Math.floor(free / nodes.haproxy)} or less, or raise postgresql.maxConnections`,
+    );
+  }
+  // Each backend needs a few MiB of its own beside the shared buffers (a quarter of memory): 2 MiB is a floor, not a budget.
+  const backends = postgresql.maxConnections * 2;
+  if (backends > machines.postgresql.memory * 0.6) {
+    fault(
+      "postgresql.maxConnections",
+      `is ${postgresql.maxConnections}, whose backends need about ${backends} MiB of ${machines.postgresql.memory} MiB; ` +
+        `write ${Math.floor((machines.postgresql.memory * 0.6) / 2)} or less, or raise machines.postgresql.memory`,
+    );
+  }
+  for (const name of Object.keys(postgresql.parameters)) {
+    const reason = /^ssl/.test(name) ? "TLS is always on" : managedParameters[name];
+    if (reason) fault(`postgresql.parameters.${name}`, `cannot be set: ${reason}`);
+  }
+
+  const cidr = parseCidr(settings.network.cidr);
+  if (!cidr) {
+    const hint = isIP(settings.network.cidr.split("/")[0] ?? "") === 4 ? "; the host part must be zero" : "";
+    fault("network.cidr", `is '${settings.network.cidr}', which is no IPv4 network; write one like 10.88.0.0/24${hint}`);
+  } else if (!isPrivate(cidr)) {
+    fault("network.cidr", "is not a private network (RFC 1918); write one like 10.88.0.0/24");
+  } else if (2 ** (32 - cidr.bits) - 2 < highestHost(settings)) {
+    fault("network.cidr", `has no room for every node; write a /${32 - Math.ceil(Math.log2(highestHost(settings) + 2))} or wider`);
+  }
+
+  const { validityDays, renewDays } = settings.certificates;
+  if (renewDays >= validityDays) {
+    fault("certificates.renewDays", `is ${renewDays}, which is not less than validityDays ${validityDays}; write a smaller one`);
+  }
+
+  faults.push(...portFaults(settings));
+
+  const names = { name: database.name, owner: database.owner, user: database.user };
+  const reserved = new Set(["postgres", "template0", "template1", "replicator", "rewind_user", "pgbouncer", "public"]);
+  for (const [key, value] of Object.entries(names)) {
+    if (reserved.has(value) || value.startsWith("pg_") || (key !== "name" && value.startsWith("pgha"))) {
+      fault(`database.${key}`, `'${value}' is reserved; write another name`);
+    }
+  }
+  if (database.owner === database.user) {
+    fault("database.user", "must not be the owner: the application runs with fewer rights; write another name");
+  }
+  return faults;
+}
+
+/** Client ports that clash, among all proxies. */
+function portFaults(settings: Settings): Fault[] {
+  const faults: Fault[] = [];
+  const holder = new Map<number, string>();
+  for (let proxy = 0; proxy < settings.nodes.haproxy; proxy++) {
+    for (const [use, port] of Object.entries(clientPorts(settings, proxy))) {
+      const what = `${use} of haproxy${proxy + 1}`;
+      const other = holder.get(port);
+      if (other) faults.push({ path: `ports.${use}`, fault: `gives ${what} port ${port}, which is also ${other}; move one of them` });
+      else if (port > 65535) faults.push({ path: `ports.${use}`, fault: `gives ${what} port ${port}; write a lower one` });
+      holder.set(port, what);
+    }
+  }
+  return faults;
+}

@@ -1,0 +1,33 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
+
+/** A password and the salt of its verifier (base64). */
+export interface Password {
+  password: pulumi.Output<string>;
+  salt: pulumi.Output<string>;
+}
+
+/** The cluster's passwords: random, made once, secret in state. */
+export class Passwords extends pulumi.ComponentResource {
+  /** Of the role that owns the database and runs migrations. */
+  readonly owner: Password;
+  /** Of the application's role. */
+  readonly user: Password;
+  /** Of the stats page, for the user `pgha`. */
+  readonly stats: pulumi.Output<string>;
+
+  constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
+    super("pgha:index:Passwords", name, {}, opts);
+    // Letters and digits only: 190 bits in 32 of them, and no quoting in URLs, SQL or configuration files.
+    const password = (use: string) =>
+      new random.RandomPassword(`${name}-${use}`, { length: 32, special: false }, { parent: this }).result;
+    const salted = (use: string): Password => ({
+      password: password(use),
+      salt: new random.RandomBytes(`${name}-${use}-salt`, { length: 16 }, { parent: this }).base64,
+    });
+    this.owner = salted("owner");
+    this.user = salted("user");
+    this.stats = password("stats");
+    this.registerOutputs({ owner: this.owner.password, user: this.user.password, stats: this.stats });
+  }
+}

@@ -1,0 +1,39 @@
+import type { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { patroniFiles } from "../cloud-init/patroni";
+import { scramVerifier } from "../cloud-init/scram";
+import { clusterSql } from "../cloud-init/sql";
+import { roleNodes, type RoleArgs } from "./nodes";
+import type { Passwords } from "./passwords";
+
+export interface PatroniArgs extends RoleArgs {
+  passwords: Passwords;
+  /** What must be there first: etcd. */
+  after: pulumi.Resource[];
+}
+
+/** The database nodes: PostgreSQL run by Patroni, with roles and database as the settings say. */
+export class Patroni extends pulumi.ComponentResource {
+  /** Done when every node leads or streams, and has the roles and the database. */
+  readonly ready: remote.Command[];
+
+  constructor(name: string, args: PatroniArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("pgha:index:Patroni", name, {}, opts);
+    const { plan, passwords } = args;
+    const sql = pulumi
+      .all([passwords.owner.password, passwords.owner.salt, passwords.user.password, passwords.user.salt])
+      .apply(([owner, ownerSalt, user, userSalt]) => [
+        clusterSql(plan, {
+          owner: scramVerifier(owner, Buffer.from(ownerSalt, "base64")),
+          user: scramVerifier(user, Buffer.from(userSalt, "base64")),
+        }),
+      ]);
+    this.ready = roleNodes(this, args, {
+      nodes: plan.postgresql,
+      files: (node) => patroniFiles(plan, node),
+      secrets: sql,
+      after: args.after,
+    });
+    this.registerOutputs({ scope: plan.cluster });
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { addressAt, parseCidr } from "./cidr";
+import type { Settings } from "./settings";
+
+/** Roles a machine can have. Each node has exactly one. */
+export const roles = ["etcd", "postgresql", "haproxy"] as const;
+export type Role = (typeof roles)[number];
+
+/** Ports the daemons listen on, the same on every machine of every stack. */
+export const ports = {
+  ssh: 22,
+  etcdClient: 2379,
+  etcdPeer: 2380,
+  postgresql: 5432,
+  patroni: 8008,
+  write: 5000,
+  read: 5001,
+  stats: 7000,
+  pooled: 6432,
+} as const;
+
+/** Uses a client has for a proxy. */
+export type ClientPort = "write" | "read" | "stats" | "pooled";
+
+/** Ports on 127.0.0.1 of the host that lead to the proxy with this index. The second proxy takes the neighbours. */
+export function clientPorts(settings: Pick<Settings, "ports">, proxy: number): Record<ClientPort, number> {
+  const { write, read, stats, pooled } = settings.ports;
+  return { write: write + 2 * proxy, read: read + 2 * proxy, stats: stats + proxy, pooled: pooled + proxy };
+}
+
+/** Where in the network each role's addresses begin: etcd1 is .11, postgresql1 .21, haproxy1 .31. */
+const firstHost: Record<Role, number> = { etcd: 11, postgresql: 21, haproxy: 31 };
+
+/** The highest host number in use. */
+export function highestHost({ nodes }: Pick<Settings, "nodes">): number {
+  return Math.max(...roles.map((role) => firstHost[role] + nodes[role] - 1));
+}
+
+/** One machine as planned: everything about it that is known before it exists. */
+export interface Node {
+  /** `etcd1`, `postgresql2`, ... Stable: a node keeps its name when others come and go. */
+  name: string;
+  role: Role;
+  /** Fixed IPv4 address. */
+  address: string;
+}
+
+/** The cluster as planned: what every renderer needs to know of every node. */
+export interface Plan {
+  /** Name of the cluster, Patroni's scope. */
+  cluster: string;
+  settings: Settings;
+  etcd: Node[];
+  postgresql: Node[];
+  haproxy: Node[];
+}
+
+/** Lays out the nodes of a stack. Pure: the same settings give the same plan. */
+export function makePlan(settings: Settings): Plan {
+  const cidr = parseCidr(settings.network.cidr);
+  if (!cidr) throw new Error(`settings were not checked: network.cidr is ${settings.network.cidr}`);
+  const nodesOf = (role: Role): Node[] =>
+    Array.from({ length: settings.nodes[role] }, (_, index) => ({
+      name: `${role}${index + 1}`,
+      role,
+      address: addressAt(cidr, firstHost[role] + index),
+    }));
+  return {
+    cluster: settings.name,
+    settings,
+    etcd: nodesOf("etcd"),
+    postgresql: nodesOf("postgresql"),
+    haproxy: nodesOf("haproxy"),
+  };
+}
+
+/** Every node, in the order the roles depend on one another. */
+export function allNodes(plan: Plan): Node[] {
+  return [...plan.etcd, ...plan.postgresql, ...plan.haproxy];
+}
+
+/** Name of the cluster's bridge. The kernel allows 15 characters, so a long name is shortened and kept distinct. */
+export function bridgeName(cluster: string): string {
+  if (cluster.length <= 15) return cluster;
+  return `${cluster.slice(0, 8)}-${createHash("sha256").update(cluster).digest("hex").slice(0, 6)}`;
+}

@@ -1,0 +1,140 @@
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import type { Reached } from "./ask";
+import { loadCluster } from "./cluster";
+import { printEndpoints } from "./endpoints";
+import { exitCode, messageOf, OpsError } from "./errors";
+import { logsCommand, psqlCommand, sshCommand } from "./shell";
+import { SshRunner } from "./ssh";
+import { statusCommand } from "./status";
+import { switchoverCommand } from "./switchover";
+import { validateCommand } from "./validate";
+
+const exitCodes = `
+Exit code: 0 done and good; 1 the answer is bad (not whole, a check failed, refused); 2 wrong usage or nothing reached.`;
+
+const atLeast = (least: number) => (text: string) => {
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least}.`);
+  return value;
+};
+
+/** Options every command may have. */
+interface Common {
+  stack: string;
+  json?: boolean;
+}
+
+async function reach(stack: string): Promise<Reached> {
+  const cluster = await loadCluster(stack);
+  return { cluster, runner: new SshRunner(cluster) };
+}
+
+/** The commands. @param done gets the exit code of the command that ran */
+export function program(done: (code: number) => void): Command {
+  const pgha = new Command("pgha")
+    .description("Looks after the clusters of this project. A cluster is known by its stack's outputs.")
+    .addHelpText("after", `${exitCodes}\n\nExamples:\n  pgha status\n  pgha switchover --help`)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "pgha: ")) })
+    .showHelpAfterError("`--help` shows how it is used")
+    .enablePositionalOptions()
+    .exitOverride();
+
+  // One command: its name and arguments, what it does, examples for its help.
+  const command = (usage: string, description: string, examples: string[], json = true) => {
+    const made = pgha
+      .command(usage)
+      .description(description)
+      .option("--stack <name>", "the cluster's stack", "dev")
+      .addHelpText("after", `${exitCodes}\n\nExamples:\n${examples.map((example) => `  pgha ${example}`).join("\n")}`);
+    return json ? made.option("--json", "print JSON") : made;
+  };
+
+  command("status", "One screen about the cluster: members, roles, lag, etcd, proxies, certificates, all that is not whole.", [
+    "status",
+    "status --watch 5",
+    "status --json | jq .warnings",
+  ])
+    .option("--watch [seconds]", "look again and again (every 2 seconds)", atLeast(0.5))
+    .action(async ({ stack, json, watch }: Common & { watch?: number | true }) => {
+      done(await statusCommand(await reach(stack), { json, watch: watch === true ? 2 : watch }));
+    });
+
+  command("validate", "Checks that the cluster does all it should; the check of failover switches over under load.", [
+    "validate",
+    "validate --quick",
+    "validate --json | jq '.checks[] | select(.ok | not)'",
+  ])
+    .option("--quick", "leave out what disturbs the cluster (failover capability)")
+    .action(async ({ stack, ...options }: Common & { quick?: boolean }) => {
+      done(await validateCommand(await reach(stack), options));
+    });
+
+  command("switchover", "Hands the leader's role to a standby, after making sure that nothing speaks against it.", [
+    "switchover",
+    "switchover --to postgresql2 --yes",
+    "switchover --dry-run",
+  ])
+    .option("--to <node>", "the standby that takes over (default: the synchronous one least behind)")
+    .option("--yes", "do not ask")
+    .option("--dry-run", "only say whether anything speaks against it")
+    .action(async ({ stack, ...options }: Common & { to?: string; yes?: boolean; dryRun?: boolean }) => {
+      done(await switchoverCommand(await reach(stack), options));
+    });
+
+  command(
+    "psql [args...]",
+    "psql: as superuser on the leader, or from here as the application's user (pooled) or the owner (write). " +
+      "Arguments for psql follow after --.",
+    ["psql", "psql --app -- -c 'SELECT now()'", "psql --owner -- -f migration.sql", "psql --node postgresql2 -- -Atc 'SELECT pg_is_in_recovery()'"],
+    false,
+  )
+    .option("--node <node>", "the database node (default: the leader)")
+    .option("--app", "as the application's user, through PgBouncer; the psql of this machine")
+    .option("--owner", "as the owner of the database, through HAProxy; the psql of this machine")
+    .action(async (args: string[], { stack, ...options }: Common & { node?: string; app?: boolean; owner?: boolean }) => {
+      done(await psqlCommand(await reach(stack), options, args));
+    });
+
+  command("logs <node>", "The journal of a node's daemons.", ["logs postgresql1", "logs haproxy1 -n 20 -f"])
+    .option("-f, --follow", "go on with what comes")
+    .option("-n, --lines <count>", "lines to show", atLeast(0), 100)
+    .action(async (node: string, { stack, ...options }: Common & { follow?: boolean; lines: number }) => {
+      done(await logsCommand(await loadCluster(stack), node, options));
+    });
+
+  command(
+    "ssh <node> [command...]",
+    "A shell on a node, or a command there, whose exit code becomes this one's.",
+    ["ssh etcd1", "ssh postgresql1 sudo patronictl list", "ssh --stack dev haproxy1 uptime"],
+    false,
+  )
+    .passThroughOptions()
+    .action(async (node: string, args: string[], { stack }: Common) => {
+      done(await sshCommand(await loadCluster(stack), node, args));
+    });
+
+  command("endpoints", "Where clients find the cluster.", ["endpoints", "endpoints --json"]).action(
+    async ({ stack, json }: Common) => {
+      await printEndpoints(stack, json);
+      done(exitCode.ok);
+    },
+  );
+  return pgha;
+}
+
+/** Runs `pgha` with these arguments (as in process.argv) and sets the exit code. */
+export async function main(argv: string[]): Promise<void> {
+  try {
+    await program((code) => (process.exitCode = code)).parseAsync(argv);
+  } catch (error) {
+    process.exitCode = fail(error);
+  }
+}
+
+function fail(error: unknown): number {
+  // commander has shown its message, or the help, itself.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.cannot;
+  console.error(`pgha: ${messageOf(error)}`);
+  if (!(error instanceof OpsError) && process.env.PGHA_DEBUG) console.error(error);
+  return error instanceof OpsError ? error.code : exitCode.cannot;
+}

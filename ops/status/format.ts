@@ -1,0 +1,75 @@
+import { styleText } from "node:util";
+import { bytes, table } from "../table";
+import type { DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
+
+/** The status as one screen of text. @param colour mark what is amiss for a terminal */
+export function formatStatus(status: Status, colour = false): string {
+  const red = (text: string) => (colour ? styleText("red", text, { validateStream: false }) : text);
+  const head = [
+    `${status.cluster} (stack ${status.stack})`,
+    status.leader ? `leader ${status.leader}` : red("NO LEADER"),
+    ...(status.timeline === null ? [] : [`timeline ${status.timeline}`]),
+    ...(status.paused ? [red("PAUSED")] : []),
+  ].join("   ");
+  const soonest = status.certificates[0];
+  const certificates = soonest
+    ? `Certificates: the first ends in ${soonest.days} days (${soonest.node}, ${soonest.expires.slice(0, 10)})`
+    : "Certificates: none could be read";
+  const verdict =
+    status.warnings.length === 0 ? ["All is well."] : ["Not whole:", ...status.warnings.map((text) => `  - ${text}`)].map(red);
+  return [
+    head,
+    "",
+    ...table(
+      ["DATABASE", "ROLE", "STATE", "TIMELINE", "LAG", "SYNC", "RESTART", "POSTGRESQL", "PATRONI"],
+      status.database.map(databaseRow),
+    ),
+    "",
+    ...table(["ETCD", "HEALTH", "ROLE", "DB SIZE", "VERSION"], status.etcd.map(etcdRow)),
+    "",
+    ...table(
+      ["PROXY", "WRITES TO", "READS FROM", "CLIENTS", "WAITING", "SERVERS", "IDLE", "HAPROXY", "PGBOUNCER"],
+      status.proxies.map((node) => proxyRow(node)),
+    ),
+    "",
+    certificates,
+    ...verdict,
+  ].join("\n");
+}
+
+const or = (value: string | number | null | undefined, otherwise = "-") => String(value ?? otherwise);
+
+function databaseRow(node: DatabaseNode): string[] {
+  return [
+    node.name,
+    or(node.role),
+    node.reachable ? or(node.state) : "unreachable",
+    or(node.timeline),
+    node.lag === null ? "-" : bytes(node.lag),
+    or(node.sync),
+    node.pendingRestart ? "pending" : "-",
+    or(node.postgresql),
+    or(node.patroni),
+  ];
+}
+
+function etcdRow(node: EtcdNode): string[] {
+  const health = node.healthy ? "healthy" : node.reachable ? "NOT HEALTHY" : "unreachable";
+  const role = node.problem ? "-" : node.leader ? "leader" : "follower";
+  return [node.name, health, role, node.dbSize === null ? "-" : bytes(node.dbSize), or(node.version)];
+}
+
+function proxyRow(node: ProxyNode): string[] {
+  const { haproxy, pgbouncer } = node;
+  const down = node.reachable ? "down" : "unreachable";
+  return [
+    node.name,
+    haproxy ? haproxy.write.join(",") || "nobody" : down,
+    haproxy ? haproxy.read.join(",") || "the leader" : down,
+    ...(pgbouncer
+      ? [pgbouncer.clients.active, pgbouncer.clients.waiting, pgbouncer.servers.active, pgbouncer.servers.idle].map(String)
+      : [down, "-", "-", "-"]),
+    or(haproxy?.version),
+    or(pgbouncer?.version),
+  ];
+}

@@ -1,0 +1,33 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Reached } from "../ask";
+import { exitCode } from "../errors";
+import { formatStatus } from "./format";
+import type { Status } from "./model";
+import { probeAll } from "./probe";
+import { readStatus } from "./read";
+
+export type { DatabaseNode, Status } from "./model";
+
+/** Looks at every node of a cluster, once. */
+export async function getStatus({ cluster, runner }: Reached): Promise<Status> {
+  return readStatus(cluster.stack, cluster.outputs.cluster, await probeAll(cluster, runner));
+}
+
+/** `pgha status`. @param watch seconds between two looks; undefined: one look */
+export async function statusCommand(reached: Reached, options: { json?: boolean; watch?: number }): Promise<number> {
+  const { json, watch } = options;
+  const terminal = process.stdout.isTTY === true;
+  for (;;) {
+    const status = await getStatus(reached);
+    const colour = terminal && !process.env.NO_COLOR;
+    const text = json ? JSON.stringify(status, null, watch === undefined ? 2 : 0) : formatStatus(status, colour);
+    if (watch === undefined) {
+      console.log(text);
+      return status.whole ? exitCode.ok : exitCode.bad;
+    }
+    const clear = terminal && !json ? "\x1b[H\x1b[2J\x1b[3J" : "";
+    const stamp = json ? "" : `${new Date().toTimeString().slice(0, 8)}, every ${watch} s; Ctrl-C ends\n\n`;
+    console.log(`${clear}${stamp}${text}`);
+    await pause(watch * 1000);
+  }
+}

@@ -1,0 +1,150 @@
+import { X509Certificate } from "node:crypto";
+import type { ClusterOutput } from "../../components/outputs";
+import { parseJson, type PatroniCluster, type PatroniMember } from "../ask";
+import { assess } from "./assess";
+import { parseCsv } from "./csv";
+import type { Certificate, DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
+import type { Probe } from "./probe";
+
+/** `GET /patroni` of Patroni 4.1, as far as it is used here. */
+interface PatroniAnswer {
+  state?: string;
+  server_version?: number;
+  pending_restart?: boolean;
+  patroni?: { version?: string };
+  xlog?: { paused?: boolean };
+}
+
+/** etcd 3.6, `etcdctl endpoint status -w json`. */
+type EtcdStatus = { Status?: { header?: { member_id?: number }; leader?: number; dbSize?: number; version?: string } }[];
+
+/** Makes the picture of a cluster from what its nodes answered. */
+export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[], now = new Date()): Status {
+  const views = probes.flatMap((probe) => parseJson<PatroniCluster>(probe.sections.get("cluster") ?? "") ?? []);
+  const view = views.find((candidate) => Array.isArray(candidate.members));
+  const members = new Map((view?.members ?? []).map((member) => [member.name, member]));
+  const of = (role: Probe["node"]["role"]) => probes.filter(({ node }) => node.role === role);
+  const leader = [...members.values()].find((member) => member.role === "leader");
+  const planned = view?.scheduled_switchover;
+  const status: Status = {
+    stack,
+    cluster: cluster.name,
+    whole: true,
+    leader: leader?.name ?? null,
+    timeline: leader?.timeline ?? null,
+    paused: view?.pause === true,
+    switchover: planned ? { from: planned.from ?? null, to: planned.to ?? null, at: planned.at ?? null } : null,
+    database: of("postgresql").map((probe) => readDatabase(probe, members.get(probe.node.name))),
+    etcd: of("etcd").map(readEtcd),
+    proxies: of("haproxy").map(readProxy),
+    certificates: probes
+      .flatMap((probe) => readCertificate(probe, now))
+      .sort((a, b) => a.days - b.days || a.node.localeCompare(b.node, "en", { numeric: true })),
+    disks: probes.flatMap(readDisk),
+    warnings: [],
+  };
+  status.warnings = assess(status, cluster);
+  status.whole = status.warnings.length === 0;
+  return status;
+}
+
+const reach = ({ node, unreachable }: Probe) => ({
+  name: node.name,
+  reachable: unreachable === undefined,
+  problem: unreachable ?? null,
+});
+
+const syncStates: Record<string, string> = { quorum_standby: "quorum", sync_standby: "sync", replica: "async" };
+
+function readDatabase(probe: Probe, member: PatroniMember | undefined): DatabaseNode {
+  const own = parseJson<PatroniAnswer>(probe.sections.get("patroni") ?? "");
+  const base = reach(probe);
+  const version = own?.server_version;
+  return {
+    ...base,
+    problem: base.problem ?? (own ? null : "Patroni does not answer"),
+    role: member?.role ?? null,
+    // What the node says itself is fresher than what it left in etcd.
+    state: own || !base.reachable ? (member?.state ?? own?.state ?? null) : "stopped",
+    timeline: member?.timeline ?? null,
+    lag: typeof member?.lag === "number" ? member.lag : null,
+    sync: syncStates[member?.role ?? ""] ?? null,
+    pendingRestart: own?.pending_restart === true || member?.pending_restart === true,
+    replayPaused: own?.xlog?.paused === true,
+    postgresql: version ? `${Math.floor(version / 10_000)}.${version % 10_000}` : null,
+    patroni: own?.patroni?.version ?? null,
+  };
+}
+
+function readEtcd(probe: Probe): EtcdNode {
+  const base = reach(probe);
+  const health = parseJson<{ health?: boolean }[]>(probe.sections.get("health") ?? "")?.[0]?.health === true;
+  const status = parseJson<EtcdStatus>(probe.sections.get("status") ?? "")?.[0]?.Status;
+  // Names of alarms, as in rpc.proto (AlarmType); etcdctl prints numbers.
+  const alarms = parseJson<{ alarms?: { memberID?: number; alarm?: number }[] }>(probe.sections.get("alarms") ?? "")?.alarms ?? [];
+  const id = status?.header?.member_id;
+  return {
+    ...base,
+    problem: base.problem ?? (status ? null : "etcd does not answer"),
+    healthy: health,
+    leader: id !== undefined && id === status?.leader,
+    dbSize: status?.dbSize ?? null,
+    version: status?.version ?? null,
+    alarms: alarms
+      .filter(({ memberID }) => memberID === id)
+      .map(({ alarm }) => ["NONE", "NOSPACE", "CORRUPT"][alarm ?? 0] ?? String(alarm)),
+  };
+}
+
+function readProxy(probe: Probe): ProxyNode {
+  const base = reach(probe);
+  const stat = probe.sections.get("stat");
+  const pools = probe.sections.get("pools");
+  const rows = parseCsv(stat ?? "");
+  const up = (backend: string) =>
+    rows
+      .filter((row) => row.pxname === backend && !["BACKEND", "FRONTEND"].includes(row.svname!) && row.status!.startsWith("UP"))
+      .map((row) => row.svname!);
+  const own = parseCsv(pools ?? "").filter((row) => row.database !== "pgbouncer");
+  const sum = (column: string) => own.reduce((total, row) => total + Number(row[column] ?? 0), 0);
+  const databases = parseCsv(probe.sections.get("databases") ?? "");
+  const version = (section: string, pattern: RegExp) => pattern.exec(probe.sections.get(section) ?? "")?.[1] ?? null;
+  return {
+    ...base,
+    haproxy: stat ? { version: version("version", /version (\d[\d.]*\d)/), write: up("primary"), read: up("replicas") } : null,
+    pgbouncer:
+      pools === undefined
+        ? null
+        : {
+            version: version("pgbouncer", /PgBouncer (\d[\d.]*\d)/),
+            clients: { active: sum("cl_active"), waiting: sum("cl_waiting") },
+            servers: { active: sum("sv_active"), idle: sum("sv_idle") },
+            longestWait: Math.max(0, ...own.map((row) => Number(row.maxwait ?? 0))),
+            paused: databases.filter((row) => row.paused === "1").map((row) => row.name!),
+          },
+  };
+}
+
+const dayInMs = 24 * 3600 * 1000;
+
+function readCertificate({ node, sections }: Probe, now: Date): Certificate[] {
+  const pem = sections.get("certificate");
+  if (!pem) return [];
+  try {
+    const { validFrom, validTo } = new X509Certificate(pem);
+    const end = new Date(validTo);
+    const left = end.getTime() - now.getTime();
+    const ending = left < Math.min(30 * dayInMs, (end.getTime() - new Date(validFrom).getTime()) / 10);
+    return [{ node: node.name, expires: end.toISOString(), days: Math.floor(left / dayInMs), ending }];
+  } catch {
+    return []; // assess() tells of a node without a certificate
+  }
+}
+
+function readDisk({ node, sections }: Probe) {
+  const lines = (sections.get("disk") ?? "").split("\n").flatMap((line) => {
+    const [, used, path] = /^\s*(\d+)% (.+)$/.exec(line) ?? [];
+    return used && path ? [{ node: node.name, path, used: Number(used) }] : [];
+  });
+  return lines.sort((a, b) => b.used - a.used).slice(0, 1);
+}

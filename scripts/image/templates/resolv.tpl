@@ -1,0 +1,2 @@
+{% if config_get("user.gateway", "") %}nameserver {{ config_get("user.gateway", "") }}
+{% endif %}

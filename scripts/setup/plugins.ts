@@ -1,0 +1,55 @@
+/** Provider plugins: the real ones wherever they can be had, else the stand-ins of test/plugins. */
+import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { binDir, checkoutRoot, pulumiEnv, pulumiHome } from "../env";
+import { run, say, type Step } from "./step";
+import { pluginVersions } from "./versions";
+
+const folderOf = (home: string, name: string, version: string) => join(home, "plugins", `resource-${name}-v${version}`);
+
+/** Where the user's own Pulumi keeps plugins. */
+const userHome = () => process.env.PULUMI_HOME || join(homedir(), ".pulumi");
+
+const inHome = (home: string) =>
+  Object.entries(pluginVersions()).every(([name, version]) =>
+    // existsSync follows links: a link whose stand-in has moved counts as missing.
+    existsSync(join(folderOf(home, name, version), `pulumi-resource-${name}`)),
+  );
+
+/** Lets the CLI download the real plugins into the user's own Pulumi home; a plugin that is there is kept. */
+function download(): boolean {
+  const env = pulumiEnv();
+  if (env.PULUMI_HOME === pulumiHome) delete env.PULUMI_HOME;
+  for (const [name, version] of Object.entries(pluginVersions())) {
+    const args = ["plugin", "install", "resource", name, version, "--non-interactive"];
+    if (!run(join(binDir, "pulumi"), args, { cwd: checkoutRoot, env, timeout: 180 }).ok) return false;
+  }
+  return inHome(userHome());
+}
+
+/** A Pulumi home of the checkout's own with links to the stand-ins. On PATH they would make the CLI warn at every use. */
+function useStandIns(): void {
+  for (const [name, version] of Object.entries(pluginVersions())) {
+    const folder = folderOf(pulumiHome, name, version);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const program = `pulumi-resource-${name}`;
+    symlinkSync(join(checkoutRoot, "test", "plugins", "bin", program), join(folder, program));
+  }
+}
+
+const standInsInUse = () => existsSync(pulumiHome) && statSync(pulumiHome).isDirectory();
+
+export const plugins: Step = {
+  name: "provider plugins",
+  check: () => (standInsInUse() ? inHome(pulumiHome) && !inHome(userHome()) : inHome(userHome())),
+  apply() {
+    rmSync(pulumiHome, { recursive: true, force: true });
+    if (inHome(userHome())) return "the real ones were there";
+    if (download()) return "the real ones, downloaded";
+    useStandIns();
+    say("the real provider plugins can't be downloaded here");
+    return `STAND-INS from test/plugins for ${Object.keys(pluginVersions()).join(", ")}; to try the real ones again, remove .pgha/home`;
+  },
+};

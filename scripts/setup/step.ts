@@ -1,0 +1,104 @@
+/** What every step of the set-up is made of: a shape, a way to run programs, and a way to be root. */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { stateDir } from "../env";
+
+/** One step. `check` is cheap (it runs before every `up`); `apply` may take minutes and is safe to repeat. */
+export interface Step {
+  name: string;
+  /** What root is needed for, or undefined when it is not. */
+  root?: string;
+  /** Whether there is nothing to do. */
+  check(): boolean | Promise<boolean>;
+  /**
+   * Does it.
+   * @returns which way was taken, for the user
+   */
+  apply(): string | Promise<string>;
+}
+
+/** Something the user can mend: shown as its message alone. */
+export class SetupError extends Error {}
+
+/** Tells the user what is going on. */
+export const say = (text: string) => console.error(`set-up: ${text}`);
+
+export interface Outcome {
+  ok: boolean;
+  stdout: string;
+  /** The last lines of what the program said, for an error message. */
+  tail: string;
+}
+
+interface Options {
+  env?: NodeJS.ProcessEnv;
+  cwd?: string;
+  /** Seconds after which the program is stopped. @default 900 */
+  timeout?: number;
+}
+
+/** Runs a program to its end without showing what it says. */
+export function run(command: string, args: string[], { env, cwd, timeout = 900 }: Options = {}): Outcome {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    env,
+    cwd,
+    timeout: timeout * 1000,
+    encoding: "utf8",
+    // sudo asks for a password on the terminal itself; everything else has nothing to ask.
+    stdio: ["ignore", "pipe", "pipe"],
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const said = `${stdout ?? ""}${stderr ?? ""}`.trimEnd().split("\n").slice(-15).join("\n");
+  const tail = error ? `${error.message}\n${said}` : said;
+  return { ok: status === 0, stdout: (stdout ?? "").trim(), tail };
+}
+
+/** Runs a program that must succeed. @throws SettingsError naming what was being done, with the program's last words */
+export function must(doing: string, command: string, args: string[], options?: Options): string {
+  const { ok, stdout, tail } = run(command, args, options);
+  if (!ok) throw new SetupError(`${doing} failed:\n${tail}`);
+  return stdout;
+}
+
+export const isRoot = () => process.getuid?.() === 0;
+
+/** Variables of this machine's own set-up of apt, pip and certificates, which sudo would drop. Names only. */
+const kept = (env: NodeJS.ProcessEnv) =>
+  Object.keys(env).filter((name) =>
+    /^(PIP_.*|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no|all)_proxy|INCUS_DIR|PGHA_ETCD_DIR|HOME)$/i.test(name),
+  );
+
+/** The command line that runs a program as root: itself, or by sudo. */
+export function asRoot(command: string, args: string[]): [string, string[]] {
+  if (isRoot()) return [command, args];
+  return ["sudo", [`--preserve-env=${kept(process.env).join(",")}`, "--", command, ...args]];
+}
+
+/** `must`, as root. */
+export function mustAsRoot(doing: string, command: string, args: string[], options?: Options): string {
+  return must(doing, ...asRoot(command, args), options);
+}
+
+/** Where a program is, on PATH or in the system's folders that a user's PATH leaves out. */
+export function find(command: string, skip: string[] = []): string | undefined {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  return folders
+    .filter((folder) => folder && !skip.includes(folder))
+    .map((folder) => join(folder, command))
+    .find(executable);
+}
+
+export function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes the folders for state, readable by nobody else: state holds secrets, if encrypted ones. */
+export function makeStateDir(): void {
+  mkdirSync(join(stateDir, "log"), { recursive: true, mode: 0o700 });
+}

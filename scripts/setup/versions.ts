@@ -1,0 +1,31 @@
+/** Versions of the tools that the set-up brings along. npm packages are pinned in package.json. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkoutRoot } from "../env";
+
+export const pulumi = {
+  /** The CLI this project is tested with, and the least it accepts on PATH (same major version). */
+  version: "3.250.0",
+  /** The Node.js language host, when both are built from Go modules: the last line of it that is a Go module. */
+  languageHostModule: "v3.68.0",
+};
+
+/** Provider plugins by name, at the versions of their npm packages. */
+export function pluginVersions(): Record<string, string> {
+  const { dependencies } = JSON.parse(readFileSync(join(checkoutRoot, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  return Object.fromEntries(["command", "random", "tls"].map((name) => [name, dependencies[`@pulumi/${name}`]!]));
+}
+
+/** etcd's version and the checksum of its release archive: install.sh has them, for cloud machines install it alone. */
+export function etcdRelease(): { version: string; sha256: string; url: string } {
+  const installer = readFileSync(join(checkoutRoot, "cloud-init", "install.sh"), "utf8");
+  const value = (name: string) => {
+    const found = new RegExp(`^${name}=(\\S+)$`, "m").exec(installer)?.[1];
+    if (!found) throw new Error(`cloud-init/install.sh has no line ${name}=...`);
+    return found;
+  };
+  const version = value("ETCD_VERSION");
+  return { version, sha256: value("ETCD_SHA256"), url: value("ETCD_URL").replaceAll("$ETCD_VERSION", version) };
+}

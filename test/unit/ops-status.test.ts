@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { parseCsv } from "../../ops/status/csv";
+import { formatStatus } from "../../ops/status/format";
+import type { Status } from "../../ops/status/model";
+import { parseSections, probeAll, probeScript } from "../../ops/status/probe";
+import { readStatus } from "../../ops/status/read";
+import { bytes, table } from "../../ops/table";
+import { databaseAnswer, etcdAnswer, notAfter, patroniCluster, proxyAnswer, wholeAnswers } from "./ops-answers";
+import { fakeReached, unreachable, type Answer } from "./ops-fixture";
+
+const day = 24 * 3600 * 1000;
+const longBefore = new Date(notAfter.getTime() - 300 * day);
+
+/** The status of a whole cluster in which these nodes answer otherwise. */
+async function statusWith(changes: Record<string, Answer> = {}, now = longBefore): Promise<Status> {
+  const answers: Record<string, Answer> = { ...wholeAnswers(), ...changes };
+  const { cluster, runner } = fakeReached((node) => answers[node]);
+  return readStatus("dev", cluster.outputs.cluster, await probeAll(cluster, runner), now);
+}
+
+describe("pgha status", () => {
+  it("finds nothing amiss with a whole cluster", async () => {
+    const status = await statusWith();
+    assert.deepEqual(status.warnings, []);
+    assert.equal(status.whole, true);
+    assert.equal(status.leader, "postgresql1");
+    assert.equal(status.timeline, 3);
+    assert.deepEqual(status.database[1], {
+      name: "postgresql2",
+      reachable: true,
+      problem: null,
+      role: "quorum_standby",
+      state: "streaming",
+      timeline: 3,
+      lag: 0,
+      sync: "quorum",
+      pendingRestart: false,
+      replayPaused: false,
+      postgresql: "17.6",
+      patroni: "4.1.4",
+    });
+    assert.deepEqual(status.etcd[0], {
+      name: "etcd1",
+      reachable: true,
+      problem: null,
+      healthy: true,
+      leader: true,
+      dbSize: 20480,
+      version: "3.6.14",
+      alarms: [],
+    });
+    assert.deepEqual(status.proxies[0]!.haproxy, { version: "3.0.11", write: ["postgresql1"], read: ["postgresql2", "postgresql3"] });
+    assert.deepEqual(status.proxies[0]!.pgbouncer, {
+      version: "1.24.1",
+      clients: { active: 13, waiting: 0 },
+      servers: { active: 3, idle: 8 },
+      longestWait: 0,
+      paused: [],
+    });
+    assert.equal(status.certificates.length, 8);
+    assert.equal(status.certificates[0]!.days, 300);
+  });
+
+  const cluster = (changes: Record<string, object>, more = {}) => {
+    const view = databaseAnswer(patroniCluster("postgresql1", changes, more));
+    return { postgresql1: view, postgresql2: view, postgresql3: view };
+  };
+  const asyncOnly = { postgresql2: { role: "replica" }, postgresql3: { role: "replica" } };
+
+  const cases: { name: string; changes: Record<string, Answer>; now?: Date; warns: RegExp[] }[] = [
+    { name: "an unreachable replica", changes: { postgresql3: unreachable }, warns: [/^postgresql3 is unreachable: connect to host timed out$/] },
+    { name: "an unreachable etcd member", changes: { etcd2: unreachable }, warns: [/^etcd2 is unreachable/] },
+    {
+      name: "etcd without a quorum",
+      changes: { etcd2: unreachable, etcd3: etcdAnswer(13, { healthy: false }) },
+      warns: [/^etcd has no quorum: 1 of 3/, /^etcd2 is unreachable/, /^etcd3 is not healthy$/],
+    },
+    { name: "an alarm of etcd", changes: { etcd1: etcdAnswer(11, { alarm: 1 }) }, warns: [/^etcd1 has the alarm NOSPACE$/] },
+    { name: "an unreachable proxy", changes: { haproxy2: unreachable }, warns: [/^haproxy2 is unreachable/] },
+    { name: "Patroni that does not answer", changes: { postgresql2: "\n@@pgha certificate\nnone" }, warns: [/^postgresql2: Patroni does not/, /^postgresql2: its certificate/] },
+    { name: "a replica that does not stream", changes: cluster({ postgresql2: { state: "starting" } }), warns: [/^postgresql2 is starting, not streaming/] },
+    { name: "a replica on an old timeline", changes: cluster({ postgresql2: { timeline: 2 } }), warns: [/^postgresql2 is on timeline 2, the leader on 3$/] },
+    { name: "a lag over the limit", changes: cluster({ postgresql3: { lag: 40 * 1024 ** 2 } }), warns: [/^postgresql3 is 40 MiB behind, over the limit of 16 MiB/] },
+    { name: "no synchronous standby", changes: cluster(asyncOnly), warns: [/^no synchronous standby/] },
+    { name: "a paused Patroni", changes: cluster({}, { pause: true }), warns: [/^Patroni is paused/] },
+    { name: "a scheduled switchover", changes: cluster({}, { scheduled_switchover: { at: "2026-12-01T04:00:00+00:00" } }), warns: [/^a switchover is scheduled for 2026-12-01T04/] },
+    { name: "a pending restart", changes: { postgresql1: databaseAnswer(undefined, { pending_restart: true }) }, warns: [/^postgresql1 has a change that waits for a restart/] },
+    { name: "paused replay", changes: { postgresql2: databaseAnswer(undefined, { xlog: { paused: true } }) }, warns: [/^postgresql2 has its replay paused/] },
+    { name: "a proxy that writes to nobody", changes: { haproxy1: proxyAnswer({ write: [] }) }, warns: [/^haproxy1: HAProxy sends writes to nobody$/] },
+    { name: "a proxy that writes to two", changes: { haproxy1: proxyAnswer({ write: ["postgresql1", "postgresql3"] }) }, warns: [/^haproxy1: HAProxy sends writes to postgresql1, postgresql3$/] },
+    { name: "a proxy that spares a replica", changes: { haproxy2: proxyAnswer({ read: ["postgresql2"] }) }, warns: [/^haproxy2: HAProxy sends no reads to postgresql3$/] },
+    { name: "a held pool", changes: { haproxy1: proxyAnswer({ paused: 1 }) }, warns: [/^haproxy1: PgBouncer holds app by PAUSE$/] },
+    { name: "clients that wait long", changes: { haproxy1: proxyAnswer({ waiting: 9, maxwait: 4 }) }, warns: [/^haproxy1: 9 clients wait .* one for 4 s/] },
+    { name: "a full disk", changes: { etcd1: etcdAnswer(11).replace(" 31% /", " 31% /\n 93% /var/lib/etcd") }, warns: [/^etcd1: \/var\/lib\/etcd is 93 % full$/] },
+  ];
+  for (const { name, changes, warns } of cases) {
+    it(`warns of ${name}, and of nothing else`, async () => {
+      const { whole, warnings } = await statusWith(changes);
+      assert.equal(whole, false);
+      assert.equal(warnings.length, warns.length, warnings.join("\n"));
+      warns.forEach((pattern, index) => assert.match(warnings[index]!, pattern));
+    });
+  }
+
+  it("bears with clients that wait a moment", async () => {
+    assert.deepEqual((await statusWith({ haproxy1: proxyAnswer({ waiting: 90, maxwait: 1 }) })).warnings, []);
+  });
+
+  it("warns of certificates near their end, and of ended ones", async () => {
+    assert.equal((await statusWith({}, new Date(notAfter.getTime() - 31 * day))).whole, true);
+    const near = await statusWith({}, new Date(notAfter.getTime() - 20 * day));
+    assert.equal(near.warnings.length, 8);
+    assert.match(near.warnings[0]!, /^etcd1: its certificate ends in 20 days/);
+    assert.match((await statusWith({}, new Date(notAfter.getTime() + day))).warnings[0]!, /^etcd1: its certificate has ended$/);
+  });
+
+  it("says so when nothing leads", async () => {
+    const nobody = databaseAnswer(patroniCluster("nobody"));
+    const changes = { postgresql1: nobody, postgresql2: nobody, postgresql3: nobody };
+    const status = await statusWith(changes);
+    assert.equal(status.leader, null);
+    assert.match(status.warnings[0]!, /^no leader/);
+    assert.match(formatStatus(status), /NO LEADER/);
+  });
+
+  it("bears with a cluster of which nothing can be reached", async () => {
+    const status = await statusWith(Object.fromEntries(Object.keys(wholeAnswers()).map((node) => [node, unreachable])));
+    assert.equal(status.warnings.filter((text) => text.includes("unreachable")).length, 8);
+    assert.match(formatStatus(status), /Certificates: none could be read/);
+  });
+
+  it("fits on a screen of 120 columns, every node with its figures", async () => {
+    const text = formatStatus(await statusWith());
+    assert.ok(text.split("\n").every((line) => line.length <= 120));
+    assert.ok(text.split("\n").length <= 24);
+    assert.match(text, /^pgha-dev \(stack dev\) {3}leader postgresql1 {3}timeline 3$/m);
+    assert.match(text, /^postgresql2 +quorum_standby +streaming +3 +0 B +quorum +- +17\.6 +4\.1\.4$/m);
+    assert.match(text, /^etcd1 +healthy +leader +20\.0 KiB +3\.6\.14$/m);
+    assert.match(text, /^haproxy1 +postgresql1 +postgresql2,postgresql3 +13 +0 +3 +8 +3\.0\.11 +1\.24\.1$/m);
+    assert.match(text, /^All is well\.$/m);
+  });
+
+  it("asks each node once", async () => {
+    const { cluster, runner } = fakeReached((node) => wholeAnswers()[node]);
+    await probeAll(cluster, runner);
+    assert.deepEqual(runner.asked.map(({ node }) => node).sort(), cluster.nodes.map(({ name }) => name).sort());
+  });
+
+  it("asks in a script that bash can read", async () => {
+    const { execFileSync } = await import("node:child_process");
+    const { cluster } = fakeReached(() => undefined);
+    for (const node of cluster.nodes) execFileSync("bash", ["-n", "-c", probeScript(node)]);
+  });
+});
+
+describe("parsers of pgha", () => {
+  it("reads sections, and leaves out what is missing", () => {
+    const sections = parseSections("noise\n@@pgha a\none\ntwo\n\n@@pgha b\n\n@@pgha c\nlast");
+    assert.deepEqual([...sections], [["a", "one\ntwo"], ["b", ""], ["c", "last"]]);
+    assert.equal(parseSections("").size, 0);
+  });
+
+  it("reads CSV with quotes and empty values", () => {
+    assert.deepEqual(parseCsv('# a,b,c\n1,,3\n"x, ""y""",2,\n'), [
+      { a: "1", b: "", c: "3" },
+      { a: 'x, "y"', b: "2", c: "" },
+    ]);
+    assert.deepEqual(parseCsv(""), []);
+  });
+
+  it("aligns tables", () => {
+    assert.deepEqual(table(["A", "LONG"], [["xyz", "1"]]), ["A    LONG", "xyz  1"]);
+  });
+
+  it("writes sizes for people", () => {
+    assert.deepEqual([0, 1023, 1024, 20971520].map(bytes), ["0 B", "1023 B", "1.0 KiB", "20.0 MiB"]);
+  });
+});

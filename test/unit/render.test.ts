@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { parse } from "yaml";
+import { dynamicConfiguration, hostBasedAuthentication, identMapLines } from "../../cloud-init/patroni";
+import { clusterSql } from "../../cloud-init/sql";
+import { plainFiles } from "../../components/outputs";
+import { allNodes, type Node, type Plan } from "../../components/plan";
+import { clocks } from "../../components/clocks";
+import { plan } from "./support/settings";
+
+/** A rendered file of a node, by the end of its path. The golden files show the defaults; here is what settings change. */
+function rendered(of: Plan, node: Node, name: string): string {
+  const found = plainFiles(of, node).filter(({ path }) => path.endsWith(name));
+  assert.equal(found.length, 1, name);
+  return found[0]!.content;
+}
+
+type Values = Record<string, unknown>;
+
+/** Dynamic configuration under such settings, PostgreSQL's parameters apart. */
+function dynamic(raw: Values): { top: Values; parameters: Values } {
+  const { postgresql, ...top } = dynamicConfiguration(plan(raw));
+  return { top, parameters: (postgresql as { parameters: Values }).parameters };
+}
+
+describe("rendered files", () => {
+  it("take every layer's timings from the one clock", () => {
+    for (const preset of ["classic", "fast"] as const) {
+      const clock = clocks[preset];
+      const made = plan({ clock: preset });
+      const { top, parameters } = dynamic({ clock: preset });
+      assert.deepEqual(
+        [top.ttl, top.loop_wait, top.retry_timeout, top.primary_start_timeout, parameters.tcp_user_timeout],
+        [clock.ttl, clock.loopWait, clock.retryTimeout, clock.primaryStartTimeout, clock.tcpUserTimeout],
+      );
+      const haproxy = rendered(made, made.haproxy[0]!, "haproxy.cfg");
+      const check = `inter ${clock.checkInterval}ms fastinter ${clock.checkFast}ms downinter ${clock.checkDown}ms fall ${clock.fall} rise ${clock.rise}`;
+      assert.ok(haproxy.includes(check));
+      assert.ok(haproxy.includes(`timeout connect ${clock.connectTimeout}s`));
+      const pgbouncer = rendered(made, made.haproxy[0]!, "pgbouncer.ini");
+      assert.match(pgbouncer, new RegExp(`^server_login_retry = ${clock.loginRetry}$`, "m"));
+      for (const [role, unit] of [
+        ["etcd", "etcd.service"],
+        ["postgresql", "patroni.service"],
+        ["haproxy", "pgbouncer.service"],
+      ] as const) {
+        assert.match(
+          rendered(made, made[role][0]!, unit),
+          new RegExp(`^RestartSec=${clock.restartDelay}ms$`, "m"),
+          unit,
+        );
+      }
+    }
+  });
+
+  it("let a commit wait for a standby unless the settings say off", () => {
+    assert.equal(dynamic({}).top.synchronous_mode, "quorum");
+    assert.equal(dynamic({}).top.synchronous_mode_strict, true);
+    assert.equal(dynamic({ postgresql: { strict: false } }).top.synchronous_mode_strict, false);
+    assert.equal(dynamic({ postgresql: { synchronous: "off" } }).top.synchronous_mode, false);
+    assert.equal(dynamic({ postgresql: { synchronous: "off" } }).top.synchronous_mode_strict, false);
+  });
+
+  it("give parameters of the settings the last word", () => {
+    const { parameters } = dynamic({
+      postgresql: { parameters: { work_mem: "9MB", jit: false, max_wal_size: "1GB" } },
+    });
+    assert.deepEqual([parameters.work_mem, parameters.jit, parameters.max_wal_size], ["9MB", false, "1GB"]);
+  });
+
+  it("give every member the same bootstrap and dynamic configuration", () => {
+    const made = plan({ nodes: { postgresql: 5 } });
+    const configs = made.postgresql.map((node) => rendered(made, node, "patroni.yml"));
+    const bootstrap = (text: string) => (parse(text) as { bootstrap: { dcs: unknown } }).bootstrap.dcs;
+    for (const [index, node] of made.postgresql.entries()) {
+      const want = JSON.parse(rendered(made, node, "dynamic.json")) as unknown;
+      assert.deepEqual(bootstrap(configs[index]!), want);
+      assert.deepEqual(want, dynamicConfiguration(made));
+    }
+  });
+
+  it("name every database node in HAProxy, its certificate checked against that name", () => {
+    const made = plan({ nodes: { postgresql: 5 } });
+    const text = rendered(made, made.haproxy[1]!, "haproxy.cfg");
+    for (const { name, address } of made.postgresql) {
+      const line = `  server ${name} ${address}:5432 check port 8008 check-ssl verify required ca-file /etc/pgha/tls/ca.crt verifyhost ${name}`;
+      assert.equal(text.split("\n").filter((each) => each === line).length, 2, "for writes and for reads");
+    }
+  });
+
+  it("open PostgreSQL to the cluster's own machines only, by TLS, and to no superuser", () => {
+    const made = plan();
+    const lines = hostBasedAuthentication(made);
+    const addresses = new Set([...made.postgresql, ...made.haproxy].map(({ address }) => `${address}/32`));
+    const open = lines
+      .filter((line) => !line.startsWith("local") && !line.endsWith("reject"))
+      .map((line) => line.split(" "));
+    for (const [type, , , address] of open) {
+      assert.equal(type, "hostssl");
+      assert.ok(addresses.has(address!), address);
+    }
+    assert.ok(lines.indexOf("host all postgres all reject") < lines.findIndex((line) => line.startsWith("hostssl")));
+    assert.ok(!lines.some((line) => /\b(trust|md5|password)\b/.test(line)));
+  });
+
+  it("let no certificate log in as postgres", () => {
+    for (const line of identMapLines(plan()))
+      assert.match(line, /^pgha (postgres|postgresql\d|haproxy\d) (replicator|rewind_user|pgbouncer)$/);
+    assert.ok(!identMapLines(plan()).some((line) => /haproxy\d (replicator|rewind_user)/.test(line)));
+  });
+
+  it("name the database and roles of the settings, and no others", () => {
+    const database = { name: "shop", owner: "shop_owner", user: "shop_web" };
+    const made = plan({ database });
+    const sql = clusterSql(made, { owner: "one", user: "two" }).content;
+    for (const text of [
+      sql,
+      hostBasedAuthentication(made).join("\n"),
+      rendered(made, made.haproxy[0]!, "pgbouncer.ini"),
+    ]) {
+      assert.ok(text.includes("shop"));
+      assert.doesNotMatch(text, /\bapp(_owner)?\b/);
+    }
+    assert.match(sql, /ALTER ROLE shop_owner LOGIN NOSUPERUSER .* PASSWORD 'one';/);
+    assert.match(sql, /ALTER ROLE shop_web LOGIN NOSUPERUSER .* PASSWORD 'two';/);
+  });
+
+  it("have sound paths, owners and modes, and each path once on a node", () => {
+    const made = plan();
+    for (const node of allNodes(made)) {
+      const files = plainFiles(made, node);
+      assert.equal(new Set(files.map(({ path }) => path)).size, files.length);
+      for (const { path, owner, mode } of files) {
+        assert.match(path, /^\/etc\/[a-z0-9./-]+$/);
+        assert.match(owner, /^root:(root|etcd|postgres)$/);
+        assert.match(mode, /^06[04][04]$/, path);
+      }
+    }
+  });
+
+  it("hold no path, address or name of another cluster's network", () => {
+    const made = plan({ network: { cidr: "192.168.77.0/24" }, name: "other" });
+    for (const node of allNodes(made)) {
+      for (const { path, content } of plainFiles(made, node))
+        assert.doesNotMatch(content, /10\.88\.|pgha-dev/, `${node.name} ${path}`);
+    }
+  });
+});

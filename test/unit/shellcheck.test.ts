@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { convergeCommand } from "../../cloud-init/converge";
+import { plainFiles } from "../../components/outputs";
+import { roles } from "../../components/plan";
+import { plan } from "./support/settings";
+import { innerScript } from "./support/shell";
+
+const root = join(__dirname, "../..");
+
+/** Parts of a whole that is checked as one below. */
+const isPart = (path: string) => path.startsWith("cloud-init/converge/");
+
+/** Every shell file of the project, by its name or its first line. */
+function shellFiles(folder = root): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const file = join(folder, entry.name);
+    if (entry.isDirectory())
+      return [".git", ".pgha", "node_modules", "golden"].includes(entry.name) ? [] : shellFiles(file);
+    if (!entry.isFile()) return [];
+    const isShell =
+      /\.(sh|bash)$/.test(entry.name) || /^#!.*\b(ba|da)?sh\b/.test(readFileSync(file, "latin1").slice(0, 80));
+    return isShell ? [relative(root, file)] : [];
+  });
+}
+
+function shellcheck(args: string[], input?: string): void {
+  const { error, status, stdout, stderr } = spawnSync("shellcheck", ["--color=never", "--external-sources", ...args], {
+    cwd: root,
+    input,
+    encoding: "utf8",
+  });
+  if (error)
+    assert.fail(`shellcheck is missing: install it (Debian, Ubuntu: sudo apt install shellcheck), ${error.message}`);
+  assert.equal(status, 0, `\n${stdout}${stderr}`);
+}
+
+describe("shellcheck", () => {
+  const files = shellFiles().filter((path) => !isPart(path));
+
+  it("sees the project's scripts", () => assert.ok(files.includes("cloud-init/install.sh"), files.join(" ")));
+
+  for (const file of files) it(file, () => shellcheck([file]));
+
+  for (const role of roles) {
+    const node = plan()[role][0]!;
+    const command = convergeCommand(plan(), node, plainFiles(plan(), node));
+    it(`converge command of a node of ${role}`, () => shellcheck(["--shell=bash", "-"], command));
+    it(`converge script of a node of ${role}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
+  }
+});
