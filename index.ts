@@ -3,7 +3,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { PostgresCluster } from "./components/cluster";
 import { settingsFromConfig } from "./components/load-settings";
-import { SettingsError, type Settings } from "./components/settings";
+import { SettingsError } from "./components/faults";
+import type { Settings } from "./components/settings";
 
 function loadSettings(): Settings {
   try {
@@ -17,18 +18,8 @@ function loadSettings(): Settings {
 
 const { outputs } = new PostgresCluster("pgha", { settings: loadSettings() });
 
-export const {
-  writeUrl,
-  readUrl,
-  pooledUrl,
-  ownerUrl,
-  dsn,
-  statsUrls,
-  statsPassword,
-  caCertificate,
-  cluster,
-  ssh,
-} = outputs;
+export const { writeUrl, readUrl, pooledUrl, ownerUrl, dsn, statsUrls, statsPassword, caCertificate, cluster, ssh } =
+  outputs;
 
 /** Shown by `pulumi stack output readme` and on the stack's page. */
 export const readme = readFileSync(join(__dirname, "Pulumi.README.md"), "utf8");

@@ -59,8 +59,9 @@ function haproxyConfig(plan: Plan): string {
       `  default-server ${check}`,
       ...servers,
     ].join("\n");
-  return [
-    `${header()}global
+  return (
+    [
+      `${header()}global
   log stderr format raw local0 notice
   user haproxy
   group haproxy
@@ -71,7 +72,7 @@ function haproxyConfig(plan: Plan): string {
   ssl-default-bind-options ssl-min-ver TLSv1.2
   ssl-default-server-options ssl-min-ver TLSv1.2
   hard-stop-after 30s`,
-    `defaults
+      `defaults
   mode tcp
   log global
   option dontlognull
@@ -82,18 +83,18 @@ function haproxyConfig(plan: Plan): string {
   timeout client ${clock.idleTimeout}s
   timeout server ${clock.idleTimeout}s
   timeout check ${Math.max(1000, clock.checkInterval)}ms`,
-    `# Writes: whoever holds the leader key.
+      `# Writes: whoever holds the leader key.
 frontend write
   bind :${ports.write}
   default_backend primary`,
-    `# Reads: replicas that keep up; the leader when none is left.
+      `# Reads: replicas that keep up; the leader when none is left.
 frontend read
   bind :${ports.read}
   use_backend primary if { nbsrv(replicas) eq 0 }
   default_backend replicas`,
-    backend("primary", "/primary"),
-    backend("replicas", `/replica?lag=${haproxy.maxReplicaLag}MB`, ["balance leastconn"]),
-    `frontend stats
+      backend("primary", "/primary"),
+      backend("replicas", `/replica?lag=${haproxy.maxReplicaLag}MB`, ["balance leastconn"]),
+      `frontend stats
   mode http
   bind :${ports.stats} ssl crt ${tls.cert}
   timeout client 30s
@@ -103,5 +104,6 @@ frontend read
   stats uri /
   stats refresh 5s
   stats show-legends`,
-  ].join("\n\n") + "\n";
+    ].join("\n\n") + "\n"
+  );
 }

@@ -40,8 +40,10 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         hot_standby: "on",
         hot_standby_feedback: "on",
         wal_log_hints: "on",
-        max_wal_senders: 10,
-        max_replication_slots: 10,
+        // Enough for eight standbys that clone at once (two senders and a slot each). No function of their number: a change
+        // of these needs a restart.
+        max_wal_senders: 24,
+        max_replication_slots: 24,
         wal_keep_size: "128MB",
         // A standby that is away too long is cloned anew rather than fill the leader's disk.
         max_slot_wal_keep_size: "4GB",
@@ -84,7 +86,10 @@ export function hostBasedAuthentication(plan: Plan): string[] {
     ...from(plan.postgresql, (cidr) => `hostssl replication replicator ${cidr} cert map=${identMap}`),
     ...from(plan.postgresql, (cidr) => `hostssl postgres rewind_user ${cidr} cert map=${identMap}`),
     ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
-    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} ${database.owner},${database.user} ${cidr} scram-sha-256`),
+    ...from(
+      plan.haproxy,
+      (cidr) => `hostssl ${database.name} ${database.owner},${database.user} ${cidr} scram-sha-256`,
+    ),
   ];
 }
 
@@ -110,7 +115,12 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
   const config = {
     scope: plan.cluster,
     name: node.name,
-    log: { level: "INFO", format: "%(levelname)s: %(message)s" },
+    log: {
+      level: "INFO",
+      format: "%(levelname)s: %(message)s",
+      // One line a second that nothing has changed would bury the others.
+      deduplicate_heartbeat_logs: true,
+    },
     restapi: {
       listen: `${node.address}:${ports.patroni}`,
       connect_address: `${node.address}:${ports.patroni}`,
@@ -132,7 +142,13 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
     },
     bootstrap: {
       dcs: dynamic,
-      initdb: [{ encoding: "UTF8" }, { locale: "C.UTF-8" }, "data-checksums", { "auth-local": "peer" }, { "auth-host": "reject" }],
+      initdb: [
+        { encoding: "UTF8" },
+        { locale: "C.UTF-8" },
+        "data-checksums",
+        { "auth-local": "peer" },
+        { "auth-host": "reject" },
+      ],
     },
     postgresql: {
       listen: `${node.address}:${ports.postgresql}`,
@@ -164,7 +180,7 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
       StartLimitIntervalSec: 0,
     },
     Service: {
-      Type: "notify",
+      Type: "simple",
       User: "postgres",
       Group: "postgres",
       RuntimeDirectory: "patroni postgresql",

@@ -59,8 +59,18 @@ export function pgbouncerFiles(plan: Plan): File[] {
   );
   const hba = ["local pgbouncer pgbouncer peer", "local all all reject", "hostssl all all all scram-sha-256"];
   return [
-    { path: "/etc/pgbouncer/pgbouncer.ini", owner: "root:postgres", mode: "0640", content: `${header(";")}${ini.join("\n\n")}\n` },
-    { path: "/etc/pgbouncer/hba.conf", owner: "root:postgres", mode: "0640", content: `${header()}${hba.join("\n")}\n` },
+    {
+      path: "/etc/pgbouncer/pgbouncer.ini",
+      owner: "root:postgres",
+      mode: "0640",
+      content: `${header(";")}${ini.join("\n\n")}\n`,
+    },
+    {
+      path: "/etc/pgbouncer/hba.conf",
+      owner: "root:postgres",
+      mode: "0640",
+      content: `${header()}${hba.join("\n")}\n`,
+    },
     // PgBouncer wants its lookup user listed; it logs in by certificate, so there is no password.
     { path: "/etc/pgbouncer/userlist.txt", owner: "root:postgres", mode: "0640", content: '"pgbouncer" ""\n' },
     {

@@ -27,6 +27,8 @@ export function addressAt(cidr: Cidr, host: number): string {
 export function isPrivate(cidr: Cidr): boolean {
   return ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].some((range) => {
     const outer = parseCidr(range)!;
-    return cidr.bits >= outer.bits && Math.floor(cidr.base / 2 ** (32 - outer.bits)) * 2 ** (32 - outer.bits) === outer.base;
+    return (
+      cidr.bits >= outer.bits && Math.floor(cidr.base / 2 ** (32 - outer.bits)) * 2 ** (32 - outer.bits) === outer.base
+    );
   });
 }

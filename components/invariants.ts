@@ -2,13 +2,11 @@ import { isIP } from "node:net";
 import { parseCidr, isPrivate } from "./cidr";
 import { clockFaults } from "./clocks";
 import { clientPorts, highestHost } from "./plan";
-import type { Fault, Settings } from "./settings";
+import type { Fault } from "./faults";
+import type { Settings } from "./settings";
 
 /** Connections kept free of pools: superuser_reserved_connections (3) and what Patroni and the operator open. */
 export const reservedConnections = 10;
-
-/** The least memory, in MiB, a machine of each role works with. */
-const leastMemory = { etcd: 192, postgresql: 512, haproxy: 192 };
 
 /** Parameters this project or Patroni sets itself; another value would break replication, TLS or the checks. */
 const managedParameters: Record<string, string> = {
@@ -27,9 +25,27 @@ const managedParameters: Record<string, string> = {
   primary_slot_name: "Patroni sets it",
   password_encryption: "passwords are scram-sha-256",
   wal_level: "replication needs replica or more; open an issue if you need logical",
+  unix_socket_directories: "local tools look in /var/run/postgresql",
   hot_standby: "replicas serve reads",
   wal_log_hints: "pg_rewind needs it",
 };
+
+/**
+ * Names that mean something else: to this project, in pg_hba.conf, or as SQL keywords that need quotes (PostgreSQL manual,
+ * appendix "SQL Key Words", those reserved in PostgreSQL).
+ */
+const reservedNames = new Set(
+  (
+    "postgres template0 template1 replicator rewind_user pgbouncer all replication sameuser samerole samegroup none " +
+    "analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column " +
+    "concurrently constraint create cross current_catalog current_date current_role current_schema current_time " +
+    "current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze " +
+    "from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit " +
+    "localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary public " +
+    "references returning right select session_user similar some symmetric system_user table tablesample then to " +
+    "trailing true union unique user using variadic verbose when where window with"
+  ).split(" "),
+);
 
 /** Checks that concern more than one setting. All faults at once; empty when there is none. */
 export function invariantFaults(settings: Settings, stack: string): Fault[] {
@@ -46,14 +62,11 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
   const { nodes, machines, pool, postgresql, database } = settings;
   if (nodes.etcd % 2 === 0) {
     const odd = nodes.etcd + 1;
-    fault("nodes.etcd", `is ${nodes.etcd}, but an even count survives no more losses than ${nodes.etcd - 1}; write ${odd}`);
+    fault(
+      "nodes.etcd",
+      `is ${nodes.etcd}, but an even count survives no more losses than ${nodes.etcd - 1}; write ${odd}`,
+    );
   }
-  for (const role of ["etcd", "postgresql", "haproxy"] as const) {
-    if (machines[role].memory < leastMemory[role]) {
-      fault(`machines.${role}.memory`, `is ${machines[role].memory} MiB; write ${leastMemory[role]} or more`);
-    }
-  }
-
   for (const { field, fault: text } of clockFaults(settings.clock)) fault(`clock.${field}`, text);
 
   const pooled = pool.size * nodes.haproxy;
@@ -83,24 +96,31 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
   const cidr = parseCidr(settings.network.cidr);
   if (!cidr) {
     const hint = isIP(settings.network.cidr.split("/")[0] ?? "") === 4 ? "; the host part must be zero" : "";
-    fault("network.cidr", `is '${settings.network.cidr}', which is no IPv4 network; write one like 10.88.0.0/24${hint}`);
+    fault(
+      "network.cidr",
+      `is '${settings.network.cidr}', which is no IPv4 network; write one like 10.88.0.0/24${hint}`,
+    );
   } else if (!isPrivate(cidr)) {
     fault("network.cidr", "is not a private network (RFC 1918); write one like 10.88.0.0/24");
   } else if (2 ** (32 - cidr.bits) - 2 < highestHost(settings)) {
-    fault("network.cidr", `has no room for every node; write a /${32 - Math.ceil(Math.log2(highestHost(settings) + 2))} or wider`);
+    fault(
+      "network.cidr",
+      `has no room for every node; write a /${32 - Math.ceil(Math.log2(highestHost(settings) + 2))} or wider`,
+    );
   }
 
   const { validityDays, renewDays } = settings.certificates;
   if (renewDays >= validityDays) {
-    fault("certificates.renewDays", `is ${renewDays}, which is not less than validityDays ${validityDays}; write a smaller one`);
+    fault(
+      "certificates.renewDays",
+      `is ${renewDays}, which is not less than validityDays ${validityDays}; write a smaller one`,
+    );
   }
 
   faults.push(...portFaults(settings));
 
-  const names = { name: database.name, owner: database.owner, user: database.user };
-  const reserved = new Set(["postgres", "template0", "template1", "replicator", "rewind_user", "pgbouncer", "public"]);
-  for (const [key, value] of Object.entries(names)) {
-    if (reserved.has(value) || value.startsWith("pg_") || (key !== "name" && value.startsWith("pgha"))) {
+  for (const [key, value] of Object.entries(database)) {
+    if (reservedNames.has(value) || value.startsWith("pg_") || value.startsWith("pgha")) {
       fault(`database.${key}`, `'${value}' is reserved; write another name`);
     }
   }
@@ -118,8 +138,13 @@ function portFaults(settings: Settings): Fault[] {
     for (const [use, port] of Object.entries(clientPorts(settings, proxy))) {
       const what = `${use} of haproxy${proxy + 1}`;
       const other = holder.get(port);
-      if (other) faults.push({ path: `ports.${use}`, fault: `gives ${what} port ${port}, which is also ${other}; move one of them` });
-      else if (port > 65535) faults.push({ path: `ports.${use}`, fault: `gives ${what} port ${port}; write a lower one` });
+      if (other)
+        faults.push({
+          path: `ports.${use}`,
+          fault: `gives ${what} port ${port}, which is also ${other}; move one of them`,
+        });
+      else if (port > 65535)
+        faults.push({ path: `ports.${use}`, fault: `gives ${what} port ${port}; write a lower one` });
       holder.set(port, what);
     }
   }

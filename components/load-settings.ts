@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { parseSettings, SettingsError, type Settings } from "./settings";
+import { SettingsError } from "./faults";
+import { parseSettings, type Settings } from "./settings";
 
 const prefix = "pgha:";
 
@@ -20,7 +21,8 @@ export function settingsFromConfig(config: Record<string, string>, stack: string
  */
 export function settingsFromFile(folder: string, stack: string): Settings {
   const file = join(folder, `Pulumi.${stack}.yaml`);
-  if (!existsSync(file)) throw new Error(`There is no Pulumi.${stack}.yaml. Copy Pulumi.dev.yaml to it and change what differs.`);
+  if (!existsSync(file))
+    throw new Error(`There is no Pulumi.${stack}.yaml. Copy Pulumi.dev.yaml to it and change what differs.`);
   let document: unknown;
   try {
     document = parse(readFileSync(file, "utf8"));
@@ -28,8 +30,12 @@ export function settingsFromFile(folder: string, stack: string): Settings {
     throw new Error(`Pulumi.${stack}.yaml is no YAML: ${(error as Error).message}`);
   }
   const config = (document as { config?: unknown } | null)?.config;
-  if (!config || typeof config !== "object") throw new SettingsError(stack, [{ path: "driver", fault: "is missing; write incus" }]);
-  return parseSettings(pick(config as Record<string, unknown>, (value) => (typeof value === "string" ? fromText(value) : value)), stack);
+  if (!config || typeof config !== "object")
+    throw new SettingsError(stack, [{ path: "driver", fault: "is missing; write incus" }]);
+  return parseSettings(
+    pick(config as Record<string, unknown>, (value) => (typeof value === "string" ? fromText(value) : value)),
+    stack,
+  );
 }
 
 function pick<T>(config: Record<string, T>, read: (value: T) => unknown): Record<string, unknown> {

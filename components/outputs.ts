@@ -85,7 +85,10 @@ export function plainFiles(plan: Plan, node: Node): File[] {
 }
 
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
-export function clusterOutputs(plan: Plan, made: { passwords: Passwords; pki: Pki; ready: remote.Command[] }): ClusterOutputs {
+export function clusterOutputs(
+  plan: Plan,
+  made: { passwords: Passwords; pki: Pki; ready: remote.Command[] },
+): ClusterOutputs {
   const { passwords, pki, ready } = made;
   const { database, clock, postgresql, haproxy } = plan.settings;
   const proxies: ProxyOutput[] = plan.haproxy.map(({ name }, index) => ({
@@ -119,7 +122,8 @@ export function clusterOutputs(plan: Plan, made: { passwords: Passwords; pki: Pk
     ownerUrl: connect(passwords.owner.password, (password) => url(owner, password, hosts("write"), name)),
     dsn: connect(
       passwords.user.password,
-      (password) => `${url(user, password, hosts("pooled", proxies), name)}&target_session_attrs=read-write&connect_timeout=2`,
+      (password) =>
+        `${url(user, password, hosts("pooled", proxies), name)}&target_session_attrs=read-write&connect_timeout=2`,
     ),
     statsUrls: pulumi.output(hosts("stats", proxies).map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),

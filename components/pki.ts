@@ -47,7 +47,11 @@ export class Pki extends pulumi.ComponentResource {
     );
 
     for (const node of allNodes(plan)) {
-      const key = new tls.PrivateKey(`${name}-${node.name}-key`, { algorithm: "ECDSA", ecdsaCurve: "P256" }, { parent: this });
+      const key = new tls.PrivateKey(
+        `${name}-${node.name}-key`,
+        { algorithm: "ECDSA", ecdsaCurve: "P256" },
+        { parent: this },
+      );
       const request = new tls.CertRequest(
         `${name}-${node.name}-request`,
         {

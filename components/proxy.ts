@@ -23,7 +23,10 @@ export class Proxy extends pulumi.ComponentResource {
       files: () => [...haproxyFiles(plan), ...pgbouncerFiles(plan)],
       secrets: args.statsPassword.apply((password) => [haproxySecrets(password)]),
       publish: (index) =>
-        Object.entries(clientPorts(plan.settings, index)).map(([use, host]) => ({ host, machine: ports[use as ClientPort] })),
+        Object.entries(clientPorts(plan.settings, index)).map(([use, host]) => ({
+          host,
+          machine: ports[use as ClientPort],
+        })),
     });
     this.registerOutputs({ nodes: plan.haproxy.map(({ address }) => address) });
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { clockNames, clocks, type Clock } from "./clocks";
+import { describe, SettingsError, without } from "./faults";
 import { invariantFaults } from "./invariants";
 
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
@@ -8,24 +9,33 @@ const identifier = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, {
   error: "must be a plain SQL identifier: lower-case letters, digits and _, 63 characters at most",
 });
 
-const machine = (memory: number, disk: number) =>
+const machine = (least: number, memory: number, disk: number) =>
   z
     .strictObject({
       /** Virtual CPUs. */
       cpus: count(1, 256).default(1),
       /** Memory in MiB. PostgreSQL's own memory settings are derived from it. */
-      memory: count(128, 16_777_216).default(memory),
+      memory: count(least, 16_777_216).default(memory),
       /** Size of the root disk in GiB. */
       disk: count(2, 65_536).default(disk),
     })
     .prefault({});
 
+/** Timings that may be 0: "at once". Everywhere else 0 would mean "never" or be refused by the daemon. */
+const mayBeZero = new Set<string>(["primaryStartTimeout", "restartDelay"] satisfies (keyof Clock)[]);
+
 /** A clock by the name of its preset, or a preset with single timings changed. */
 const clockOverrides = z.strictObject(
-  Object.fromEntries(Object.keys(clocks.fast).map((field) => [field, z.number().int().min(0).optional()])) as Record<
-    keyof Clock,
-    z.ZodOptional<z.ZodNumber>
-  >,
+  Object.fromEntries(
+    Object.keys(clocks.fast).map((field) => [
+      field,
+      z
+        .number()
+        .int()
+        .min(mayBeZero.has(field) ? 0 : 1)
+        .optional(),
+    ]),
+  ) as Record<keyof Clock, z.ZodOptional<z.ZodNumber>>,
 );
 const clock = z
   .union([z.enum(clockNames), clockOverrides.extend({ preset: z.enum(clockNames).default("fast") })])
@@ -57,7 +67,7 @@ const schema = z.strictObject({
     .prefault({}),
   /** The size of each role's machines. */
   machines: z
-    .strictObject({ etcd: machine(256, 4), postgresql: machine(1024, 20), haproxy: machine(256, 4) })
+    .strictObject({ etcd: machine(192, 256, 4), postgresql: machine(512, 1024, 20), haproxy: machine(192, 256, 4) })
     .prefault({}),
   network: z
     .strictObject({
@@ -91,7 +101,12 @@ const schema = z.strictObject({
       /** Refuse writes rather than run without a synchronous standby (`synchronous_mode_strict`). */
       strict: z.boolean().default(true),
       /** Further parameters of postgresql.conf, by their own names. They win over the derived ones. */
-      parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+      parameters: z
+        .record(
+          z.string(),
+          z.union([z.string(), z.number(), z.boolean()], { error: "must be text, a number, true or false" }),
+        )
+        .default({}),
     })
     .prefault({}),
   pool: z
@@ -125,27 +140,6 @@ const schema = z.strictObject({
 /** The settings of one stack, complete and checked. */
 export type Settings = Omit<z.output<typeof schema>, "name"> & { name: string };
 
-/** One thing wrong with the settings: the key's path (without `pgha:`) and what to write instead. */
-export interface Fault {
-  path: string;
-  fault: string;
-}
-
-/** All that is wrong with a stack's settings, in one message that names every key. */
-export class SettingsError extends Error {
-  constructor(
-    stackName: string,
-    readonly faults: Fault[],
-  ) {
-    const lines = faults.map(({ path, fault }) => `  pgha:${path} ${fault}`);
-    super(
-      `Pulumi.${stackName}.yaml has ${faults.length} fault${faults.length === 1 ? "" : "s"}; nothing was changed:\n` +
-        lines.join("\n"),
-    );
-    this.name = "SettingsError";
-  }
-}
-
 /**
  * Checks and completes the settings of a stack.
  * @param raw the stack's configuration under `pgha:`, keys without that prefix
@@ -161,66 +155,8 @@ export function parseSettings(raw: Record<string, unknown>, stack: string): Sett
     return settings;
   }
   // With the faulty keys at their defaults, the rest can still be checked: one round of mending should be enough.
-  const faults = parsed.error.issues.flatMap(describe);
-  const rest = schema.safeParse(without(raw, faults));
+  const faults = parsed.error.issues.flatMap((issue) => describe(issue, schema));
+  const rest = schema.safeParse({ driver: "incus", ...without(raw, faults) });
   if (rest.success) faults.push(...invariantFaults(complete(rest.data), stack));
   throw new SettingsError(stack, faults);
-}
-
-/** A copy of the settings without the keys that are at fault. */
-function without(raw: Record<string, unknown>, faults: Fault[]): Record<string, unknown> {
-  const copy = { driver: "incus", ...structuredClone(raw) };
-  for (const { path } of faults) {
-    const steps = path.split(".");
-    const last = steps.pop()!;
-    const holder = steps.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], copy);
-    if (holder && typeof holder === "object") delete (holder as Record<string, unknown>)[last];
-    if (path === "driver") copy.driver = "incus";
-  }
-  return copy;
-}
-
-/** Turns an issue of zod into faults that say what to write. */
-function describe(issue: z.core.$ZodIssue): Fault[] {
-  const path = issue.path.join(".");
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => ({
-        path: [...issue.path, key].join("."),
-        fault: `is no setting; known here: ${knownKeys(issue.path).join(", ")}`,
-      }));
-    case "invalid_type":
-      return [{ path, fault: issue.input === undefined ? `is missing; write a ${issue.expected}` : `must be a ${issue.expected}` }];
-    case "invalid_value":
-      return [{ path, fault: `must be one of: ${issue.values.join(", ")}` }];
-    case "too_small":
-      return [{ path, fault: `must be ${issue.minimum} or more` }];
-    case "too_big":
-      return [{ path, fault: `must be ${issue.maximum} or less` }];
-    case "invalid_union": {
-      // The branch that got furthest says best what is wrong.
-      const branches = issue.errors.map((errors) => errors.flatMap((e) => describe({ ...e, path: [...issue.path, ...e.path] })));
-      return branches.sort((a, b) => depth(b) - depth(a))[0] ?? [{ path, fault: issue.message }];
-    }
-    default:
-      return [{ path, fault: issue.message }];
-  }
-}
-
-const depth = (faults: Fault[]) => Math.max(...faults.map(({ path }) => path.split(".").length));
-
-/** Names of the settings that exist at a path. */
-function knownKeys(path: PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const step of path) at = shapeOf(at)?.[String(step)];
-  return Object.keys(shapeOf(at) ?? {});
-}
-
-/** The keys of an object schema, looking through defaults, unions and transforms. */
-function shapeOf(type: unknown): Record<string, unknown> | undefined {
-  const node = type as { shape?: Record<string, unknown>; def?: { innerType?: unknown; in?: unknown; options?: unknown[] } };
-  if (!node) return undefined;
-  if (node.shape) return node.shape;
-  const inner = [node.def?.innerType, node.def?.in, ...(node.def?.options ?? [])];
-  return inner.map((t) => t && shapeOf(t)).find(Boolean) as Record<string, unknown> | undefined;
 }

@@ -23,7 +23,7 @@ export async function sshCommand(cluster: Cluster, node: string, command: string
 }
 
 /** The daemons of each role, by their systemd units. */
-const units: Record<Role, string[]> = { etcd: ["etcd"], postgresql: ["patroni"], haproxy: ["haproxy", "pgbouncer"] };
+export const units: Record<Role, string[]> = { etcd: ["etcd"], postgresql: ["patroni"], haproxy: ["haproxy", "pgbouncer"] };
 
 export interface LogsOptions {
   follow?: boolean;

@@ -103,13 +103,16 @@ etcd_ctl() {
 # in_turn FUNCTION: runs it while no other node of the cluster runs one. The turn is an etcd lock whose lease ends with its
 # holder, so a node that dies in its turn does not block the others.
 in_turn() {
-  local key holder
+  local line said='' holder deadline=$((SECONDS + 900))
   # The holder of the lock dies with this script, however that ends.
   coproc LOCK { exec setpriv --pdeathsig INT etcdctl --endpoints "$ETCD_ENDPOINTS" --cacert /etc/pgha/tls/ca.crt \
     --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key lock --ttl 15 "/pgha/$CLUSTER/turn" 2>&1; }
   holder=$LOCK_PID
-  read -r -t 900 key <&"${LOCK[0]}" || fail "did not get its turn within 900 s"
-  [[ $key == /pgha/* ]] || fail "could not take its turn: $key"
+  # It prints the key it holds, and before that whatever it has to complain about.
+  until [[ ${line:-} == /pgha/* ]]; do
+    read -r -t $((deadline - SECONDS)) line <&"${LOCK[0]}" || fail "did not get its turn: ${said:-others took 900 s}"
+    said+="$line "
+  done
   "$1"
   kill -INT "$holder"
   wait "$holder" || true

@@ -184,7 +184,7 @@ async function obstacles(incus: Incus, inputs: InstanceInputs) {
     if (!leftover) failures.push(...(await portFailures(publish)));
   } catch (error) {
     if (!(error instanceof IncusError)) throw error;
-    failures.push({ property: "name", reason: error.message });
+    failures.push({ property: "", reason: error.message });
   }
   return { failures, leftover };
 }

@@ -16,6 +16,10 @@ import { removeInstance } from "./power";
 
 const pathOf = (name: string) => `/1.0/networks/${name}`;
 
+/** Whether a network is there, and one that was made for this stack. */
+const isOurs = (found: IncusNetwork | undefined, { stack }: NetworkInputs): found is IncusNetwork =>
+  found !== undefined && found.managed && found.config[STACK_KEY] === stack;
+
 const hasConfig = (found: IncusNetwork, inputs: NetworkInputs) =>
   Object.entries(networkConfig(inputs)).every(([key, value]) => found.config[key] === value);
 
@@ -62,7 +66,7 @@ export const networkProvider = (inState = new Set<string>()) => ({
 
   async read(id: string, known: NetworkOutputs): Promise<pulumi.dynamic.ReadResult> {
     const found = await new Incus().find<IncusNetwork>(pathOf(id));
-    if (!found?.managed) return { id: "" };
+    if (!isOurs(found, known)) return { id: "" };
     return { id, props: { ...known, intact: hasConfig(found, known) } satisfies NetworkOutputs };
   },
 
@@ -78,7 +82,7 @@ export const networkProvider = (inState = new Set<string>()) => ({
   async delete(id: string, known: NetworkOutputs): Promise<void> {
     const incus = new Incus();
     const found = await incus.find<IncusNetwork>(pathOf(id));
-    if (!found?.managed) return;
+    if (!isOurs(found, known)) return;
     const ours = (instance: IncusInstance) => instance.config[STACK_KEY] === known.stack;
     await Promise.all(users(found).map((name) => removeInstance(incus, name, ours)));
     try {
@@ -111,12 +115,12 @@ const users = (found: IncusNetwork) =>
 
 /** What stands against making a network; one of ours that nothing uses yet is none, and is taken over. */
 async function obstacles(incus: Incus, inputs: NetworkInputs) {
-  const { name, stack } = inputs;
+  const { name } = inputs;
   const failures: pulumi.dynamic.CheckFailure[] = [];
   let present: IncusNetwork | undefined;
   try {
     present = await incus.find<IncusNetwork>(pathOf(name));
-    if (present && !(present.managed && present.config[STACK_KEY] === stack)) {
+    if (present && !isOurs(present, inputs)) {
       const reason = `a network interface ${name} exists that pgha did not make. Remove it, or use another stack name`;
       failures.push({ property: "name", reason });
     } else if (present && users(present).length) {
@@ -128,7 +132,7 @@ async function obstacles(incus: Incus, inputs: NetworkInputs) {
     }
   } catch (error) {
     if (!(error instanceof IncusError)) throw error;
-    failures.push({ property: "name", reason: error.message });
+    failures.push({ property: "", reason: error.message });
   }
   failures.push(...(await addressFailures(inputs)));
   return { failures, present };

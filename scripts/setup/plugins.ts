@@ -8,8 +8,11 @@ import { pluginVersions } from "./versions";
 
 const folderOf = (home: string, name: string, version: string) => join(home, "plugins", `resource-${name}-v${version}`);
 
-/** Where the user's own Pulumi keeps plugins. */
-const userHome = () => process.env.PULUMI_HOME || join(homedir(), ".pulumi");
+/** Where the user's own Pulumi keeps plugins. A set-up called from within `pulumiEnv` sees ours in the variable. */
+function userHome(): string {
+  const { PULUMI_HOME } = process.env;
+  return PULUMI_HOME && PULUMI_HOME !== pulumiHome ? PULUMI_HOME : join(homedir(), ".pulumi");
+}
 
 const inHome = (home: string) =>
   Object.entries(pluginVersions()).every(([name, version]) =>
@@ -19,8 +22,7 @@ const inHome = (home: string) =>
 
 /** Lets the CLI download the real plugins into the user's own Pulumi home; a plugin that is there is kept. */
 function download(): boolean {
-  const env = pulumiEnv();
-  if (env.PULUMI_HOME === pulumiHome) delete env.PULUMI_HOME;
+  const env = { ...pulumiEnv(), PULUMI_HOME: userHome() };
   for (const [name, version] of Object.entries(pluginVersions())) {
     const args = ["plugin", "install", "resource", name, version, "--non-interactive"];
     if (!run(join(binDir, "pulumi"), args, { cwd: checkoutRoot, env, timeout: 180 }).ok) return false;

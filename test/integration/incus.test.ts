@@ -15,7 +15,6 @@ import { removeInstance } from "../../components/incus/power";
 import { checkoutRoot, pulumiEnv } from "../../scripts/env";
 
 const NETWORK = "pghat0";
-const CIDR = "10.88.77.0/24";
 const PORT = 15501;
 const machine = (number: number) => `pgha-t-m${number}`;
 
@@ -38,12 +37,12 @@ interface Settings {
   machines: Record<string, unknown>[];
 }
 
-const settingsOf = (count: number): Settings => ({
-  cidr: CIDR,
+const settingsOf = (count: number, prefix = "10.88.77"): Settings => ({
+  cidr: `${prefix}.0/24`,
   machines: Array.from({ length: count }, (_, index) => ({
     name: machine(index + 1),
     hostname: `m${index + 1}`,
-    address: `10.88.77.${11 + index}`,
+    address: `${prefix}.${11 + index}`,
     image: imageAlias(),
     pool: "pgha",
     cpus: 1,
@@ -197,7 +196,7 @@ describe("incus: a real program", function () {
     const [first, second] = settings.machines;
     const publish = [{ listen: `127.0.0.1:${PORT + 1}`, port: 22 }];
     assert.equal(
-      await up({ cidr: CIDR, machines: [{ ...first, memoryMiB: 300, publish }, second!] }),
+      await up({ ...settings, machines: [{ ...first, memoryMiB: 300, publish }, second!] }),
       "~ 1 updated, 3 unchanged",
     );
     const { config, last_used_at } = (await find(machine(1)))!;
@@ -211,7 +210,7 @@ describe("incus: a real program", function () {
   it("switches a machine off and on", async () => {
     const [first, second] = settings.machines;
     assert.equal(
-      await up({ cidr: CIDR, machines: [first!, { ...second, running: false }] }),
+      await up({ ...settings, machines: [first!, { ...second, running: false }] }),
       "~ 2 updated, 2 unchanged",
     );
     assert.equal((await find(machine(2)))!.status, "Stopped");
@@ -263,8 +262,17 @@ describe("incus: a real program", function () {
     assert.match(await greeting("10.88.77.13", 22), /^SSH-2\.0-/);
   });
 
+  it("removes machines, and moves the others to another block", async () => {
+    const before = { ...incarnation };
+    assert.equal(await up(settingsOf(1, "10.88.78")), "+-2 replaced, 1 unchanged");
+    assert.deepEqual(await ours(), [machine(1)]);
+    assert.match(await greeting("10.88.78.11", 22), /^SSH-2\.0-/);
+    assert.match(await greeting("127.0.0.1", PORT), /^SSH-2\.0-/);
+    assert.notEqual(incarnation[machine(1)], before[machine(1)]);
+  });
+
   it("leaves nothing after destroy, also of a killed run", async () => {
-    await breakOff(settingsOf(4), machine(4));
+    await breakOff(settingsOf(2, "10.88.78"), machine(2));
     const started = Date.now();
     const { code, text } = await run("destroy", "--yes", "--skip-preview");
     assert.equal(code, 0, text);

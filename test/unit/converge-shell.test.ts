@@ -210,7 +210,7 @@ describe("converge library", () => {
       assert.equal(code, 1);
       assert.match(stderr, /etcd1: broken/);
       assert.ok(
-        bash(`for i in {1..100}; do [[ -e ${held()} ]] || exit 0; sleep 0.02; done; exit 1`).code === 0,
+        bash(`for i in {1..500}; do [[ -e ${held()} ]] || exit 0; sleep 0.02; done; exit 1`).code === 0,
         "still held",
       );
     });

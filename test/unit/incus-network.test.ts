@@ -85,6 +85,13 @@ describe("incus: network", () => {
     assert.deepEqual(fake.changes, []);
   });
 
+  it("leaves another network of its name alone", async () => {
+    fake.network("pgha-dev", { ...written, "user.pgha.stack": "other" });
+    assert.deepEqual(await network.read("pgha-dev", outputs), { id: "" });
+    await network.delete("pgha-dev", outputs);
+    assert.equal(fake.networks.size, 1);
+  });
+
   it("finds nothing wrong with the old network when its replacement is checked", async () => {
     const name = "pgha-old";
     fake.network(name, written, ["pgha-dev-a"]);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { stringify } from "yaml";
 import { settingsFromConfig, settingsFromFile } from "../../components/load-settings";
-import { SettingsError } from "../../components/settings";
+import { SettingsError } from "../../components/faults";
 import { asConfig, stackConfig } from "./support/config";
 
 const root = join(__dirname, "../..");

@@ -81,7 +81,7 @@ describe("the validation suite", () => {
       "configuration files": 4,
       "operational commands": 4,
       security: 2,
-      machines: 2,
+      machines: 3,
     });
   });
 

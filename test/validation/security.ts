@@ -1,3 +1,4 @@
+import { units } from "../../ops/shell";
 import { messageOf } from "../../ops/errors";
 import { getStatus } from "../../ops/status";
 import { cluster, etcdNodes, forEach, none, reached } from "./context";
@@ -41,6 +42,21 @@ describe("machines", () => {
     const { certificates } = await getStatus(reached());
     if (certificates.length === 0) throw new Error("no certificate could be read");
     none(certificates.filter(({ ending }) => ending).map(({ node, days }) => `${node}: ${days} days left`));
+  });
+
+  it("the daemons start at boot, and none hangs in its start", async () => {
+    let asked = 0;
+    await forEach(cluster().nodes, async ({ name, role }) => {
+      const names = units[role].join(" ");
+      const script = `systemctl is-enabled ${names}; systemctl show -P ActiveState ${names} | grep . | sort -u`;
+      const { stdout, unreachable } = await reached().runner.run(name, script, { timeout: 5000 });
+      if (unreachable) return;
+      asked++;
+      if (!/^(enabled\n)+(?!enabled)/.test(stdout) || /disabled|masked|not-found/.test(stdout)) throw new Error(`not all of ${names} start at boot`);
+      // A stopped one is not this check's affair.
+      if (stdout.includes("activating")) throw new Error(`${names}: hangs in its start, so the machine never finishes to boot`);
+    });
+    if (asked === 0) throw new Error("no node can be asked");
   });
 
   it("the clocks agree within a second", async () => {

@@ -19,7 +19,7 @@ export function bash(
     input,
     encoding: "utf8",
     env: { PATH: process.env.PATH, ...env },
-    timeout: 8000,
+    timeout: 25_000,
   });
   if (error) throw error;
   return { code: status, stdout, stderr };

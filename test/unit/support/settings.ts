@@ -1,5 +1,6 @@
 import { makePlan, type Plan } from "../../../components/plan";
-import { parseSettings, SettingsError, type Fault, type Settings } from "../../../components/settings";
+import { SettingsError, type Fault } from "../../../components/faults";
+import { parseSettings, type Settings } from "../../../components/settings";
 
 type Raw = Record<string, unknown>;
 

@@ -1,0 +1,157 @@
+/** The cluster of the default size, on real machines: made, checked, broken, changed, healed, removed. */
+import assert from "node:assert/strict";
+import { breaks } from "../validation/breaks";
+import { machinesOf, type Machines } from "./support/machines";
+import { securityChecks } from "./support/security";
+import { query } from "./support/sql";
+import { incus, TestStack, until } from "./support/stack";
+import { becomesWhole, complaints, failedChecks, validation } from "./support/validation";
+
+/** The checks the project promises, group by group. More are welcome; these stay. */
+const promised: Record<string, number> = {
+  "etcd health": 2,
+  "Patroni cluster": 4,
+  "REST API": 2,
+  HAProxy: 3,
+  "database connectivity": 3,
+  "streaming replication": 2,
+  "data integrity": 1,
+  "failover capability": 2,
+  "configuration files": 4,
+  "operational commands": 4,
+};
+
+const stack = new TestStack("cluster", {
+  driver: "incus",
+  name: "pgha-test",
+  network: { cidr: "10.89.0.0/24" },
+  ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432 },
+});
+
+describe("a cluster of the default size", function () {
+  this.timeout(300_000);
+  this.bail(true);
+  let machines: Machines;
+  let passed = false;
+
+  before(async () => {
+    await stack.remove();
+    await stack.init();
+  });
+
+  after(async () => {
+    if (!passed) await showJournals();
+    await stack.remove();
+  });
+
+  // What the machines had to say, when a test failed: they are about to go.
+  async function showJournals(): Promise<void> {
+    for (const { name } of machines?.cluster.nodes ?? []) {
+      const lines = await machines.on(name, "journalctl -p warning -n 15 --no-pager -o cat").catch(String);
+      console.error(`--- ${name}\n${lines}`);
+    }
+  }
+
+  it("comes up from nothing and takes a write", async () => {
+    const started = Date.now();
+    await stack.up();
+    machines = await machinesOf(stack.name);
+    await query(machines.cluster, "ownerUrl", "CREATE TABLE kept (id int PRIMARY KEY)");
+    await query(machines.cluster, "pooledUrl", "INSERT INTO kept VALUES (1)");
+    console.log(`      first committed write after ${((Date.now() - started) / 1000).toFixed(1)} s`);
+  });
+
+  it("passes every check of the validation suite, the promised 27 among them", async () => {
+    const found = await validation(stack);
+    assert.equal(complaints(found), "");
+    const groups = new Map<string, number>();
+    for (const { group } of found.checks) groups.set(group, (groups.get(group) ?? 0) + 1);
+    for (const [group, count] of Object.entries(promised)) {
+      assert.ok(
+        (groups.get(group) ?? 0) >= count,
+        `group '${group}' has ${groups.get(group) ?? 0} checks, ${count} are promised`,
+      );
+    }
+  });
+
+  it("has nothing to do at a second up", async () => {
+    const said = await stack.up("--expect-no-changes");
+    assert.match(said, /\d+ unchanged/);
+  });
+
+  securityChecks(stack, () => machines);
+
+  describe("broken on purpose", () => {
+    for (const { name, where, break: breakIt, mend, fails } of breaks) {
+      it(`${name}: exactly the right checks fail`, async () => {
+        const node = where === "replica" ? await machines.replica() : `${where}1`;
+        await machines.on(node, breakIt);
+        try {
+          const found = await validation(stack, "--quick");
+          assert.deepEqual(failedChecks(found).sort(), [...fails].sort(), complaints(found));
+        } finally {
+          await machines.on(node, mend);
+        }
+        await becomesWhole(stack);
+      });
+    }
+  });
+
+  it("takes a changed setting by a reload: no restart, no new leader", async () => {
+    const state = async () => {
+      const rows = await query(
+        machines.cluster,
+        "writeUrl",
+        "SELECT pg_postmaster_start_time()::text AS started, inet_server_addr()::text AS server",
+      );
+      return JSON.stringify(rows);
+    };
+    const before = await state();
+    stack.set({ haproxy: { maxReplicaLag: 32 }, postgresql: { parameters: { log_min_duration_statement: 1234 } } });
+    const preview = await stack.mustPulumi("preview", "--diff", "--non-interactive");
+    assert.match(preview, /[-+~ ].*lag=16MB/, "the preview shows the line that changes");
+    assert.doesNotMatch(preview, /Instance.*(replace|delete)/);
+    await stack.up();
+    assert.deepEqual(await query(machines.cluster, "writeUrl", "SHOW log_min_duration_statement"), [
+      { log_min_duration_statement: "1234ms" },
+    ]);
+    assert.match(await machines.on("haproxy2", "cat /etc/haproxy/haproxy.cfg"), /lag=32MB/);
+    assert.equal(await state(), before);
+  });
+
+  it("takes a setting that needs a restart one node at a time, the leader last, and stays whole", async () => {
+    const leader = await machines.leader();
+    stack.set({ postgresql: { maxConnections: 180, parameters: { log_min_duration_statement: 1234 } } });
+    await stack.up();
+    for (const { name, role } of machines.cluster.nodes) {
+      if (role !== "postgresql") continue;
+      const value = await machines.on(name, "runuser -u postgres -- psql -XAtqc 'SHOW max_connections'");
+      assert.equal(value, "180", `${name} has the new value`);
+    }
+    assert.notEqual(await machines.leader(), leader, "the leader gave way before it restarted");
+    machines = await machinesOf(stack.name);
+    await becomesWhole(stack);
+  });
+
+  it("is healed by an up when machines were removed or stopped outside", async () => {
+    const replica = await machines.replica();
+    await incus("delete", "--force", `${stack.cluster}-${replica}`);
+    await incus("delete", "--force", `${stack.cluster}-etcd2`);
+    await incus("stop", "--force", `${stack.cluster}-haproxy2`);
+    await stack.up();
+    machines = await machinesOf(stack.name);
+    await becomesWhole(stack);
+    assert.deepEqual(await query(machines.cluster, "readUrl", "SELECT id FROM kept"), [{ id: 1 }]);
+  });
+
+  it("leaves nothing behind when it is destroyed", async () => {
+    await stack.mustPulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
+    assert.deepEqual(await stack.leftovers(), []);
+    await until(
+      "the published ports to be free",
+      10,
+      async () => (await incus("list", "--format", "csv", stack.cluster)) === "",
+    );
+    passed = true;
+  });
+});

@@ -1,0 +1,159 @@
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { checkoutRoot, pulumiEnv } from "../../../scripts/env";
+
+/** What a program printed and how it ended. */
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Settings as they stand in a stack's file, without the prefix `pgha:`. */
+export type RawSettings = Record<string, unknown>;
+
+/**
+ * A stack of a test's own: its own backend, settings file, machine names, network and ports, so that it never meets the
+ * user's. `remove` takes everything away again, whatever state a failed test left it in.
+ */
+export class TestStack {
+  readonly folder: string;
+  readonly configFile: string;
+
+  constructor(
+    readonly name: string,
+    private settings: RawSettings,
+  ) {
+    const base = join(checkoutRoot, ".pgha", "test");
+    mkdirSync(base, { recursive: true });
+    this.folder = mkdtempSync(join(base, `${name}-`));
+    this.configFile = join(this.folder, `Pulumi.${name}.yaml`);
+    // The operator's commands run in this process and find the backend by the environment, as a user's would.
+    process.env.PULUMI_BACKEND_URL = `file://${this.folder}`;
+    this.set({});
+  }
+
+  /** Name of the cluster and prefix of its machines. */
+  get cluster(): string {
+    return String(this.settings.name);
+  }
+
+  /** Changes settings; the next `up` applies them. */
+  set(changes: RawSettings): void {
+    this.settings = { ...this.settings, ...changes };
+    const config = Object.fromEntries(Object.entries(this.settings).map(([key, value]) => [`pgha:${key}`, value]));
+    writeFileSync(this.configFile, stringify({ config }));
+  }
+
+  /** Goes back to the default of a setting. */
+  forget(key: string): void {
+    delete this.settings[key];
+    this.set({});
+  }
+
+  /** Makes the stack in its backend; no machine yet. */
+  async init(): Promise<void> {
+    await this.mustPulumi("stack", "init", this.name, "--non-interactive");
+  }
+
+  /** `pulumi ARGS` on this stack. */
+  pulumi(...args: string[]): Promise<Finished> {
+    return run("pulumi", this.args(args));
+  }
+
+  /** As `pulumi`, failing with everything it printed when it fails. */
+  async mustPulumi(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.pulumi(...args);
+    if (code !== 0) throw new Error(`pulumi ${args.join(" ")} ended with ${code}:\n${tail(stdout)}\n${tail(stderr)}`);
+    return stdout;
+  }
+
+  up(...more: string[]): Promise<string> {
+    return this.mustPulumi("up", "--yes", "--skip-preview", "--refresh", "--non-interactive", ...more);
+  }
+
+  /** Starts an `up` to be broken off. It leads a process group of its own. */
+  startUp(): ChildProcess {
+    const args = this.args(["up", "--yes", "--skip-preview", "--non-interactive"]);
+    return spawn("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), stdio: "ignore", detached: true });
+  }
+
+  /** `pgha ARGS` on this stack. */
+  pgha(...args: string[]): Promise<Finished> {
+    const [command, ...rest] = args;
+    return run("node", [join(checkoutRoot, "ops/pgha.cjs"), command!, "--stack", this.name, ...rest]);
+  }
+
+  /** Machines and networks of this stack that Incus has. */
+  async leftovers(): Promise<string[]> {
+    const listed = async (...what: string[]) => (await incus(...what, "--format", "csv", "--columns", "n")).split("\n");
+    const networks = (await incus("network", "list", "--format", "csv")).split("\n").map((line) => line.split(",")[0]!);
+    return [...(await listed("list")), ...networks].filter(
+      (name) => name === this.cluster || name.startsWith(`${this.cluster}-`),
+    );
+  }
+
+  /** Removes the stack and all it made, also when Pulumi cannot any more. */
+  async remove(): Promise<void> {
+    await this.pulumi("cancel", "--yes");
+    await this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
+    for (const name of await this.leftovers()) {
+      if (name === this.cluster) continue;
+      await incus("delete", "--force", name);
+    }
+    if ((await this.leftovers()).includes(this.cluster)) await incus("network", "delete", this.cluster);
+    rmSync(this.folder, { recursive: true, force: true });
+    rmSync(join(checkoutRoot, ".pgha", "ssh", this.name), { recursive: true, force: true });
+  }
+
+  private args(args: string[]): string[] {
+    const stackless = args[0] === "stack" && args[1] === "init";
+    const withConfig = ["up", "preview", "destroy", "refresh"].includes(args[0]!) || stackless;
+    return [
+      ...args,
+      ...(stackless ? [] : ["--stack", this.name]),
+      ...(withConfig ? ["--config-file", this.configFile] : []),
+    ];
+  }
+}
+
+/** Runs `incus` and gives what it printed. */
+export async function incus(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run("incus", args);
+  if (code !== 0) throw new Error(`incus ${args.join(" ")}: ${stderr.trim()}`);
+  return stdout.trim();
+}
+
+/** Runs a program with the project's environment, at most 15 minutes. */
+export function run(
+  command: string,
+  args: string[],
+  options: { input?: string; timeout?: number } = {},
+): Promise<Finished> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      command,
+      args,
+      { cwd: checkoutRoot, env: pulumiEnv(), timeout: options.timeout ?? 900_000, maxBuffer: 64 * 1024 ** 2 },
+      (error, stdout, stderr) => {
+        if (error && (error as NodeJS.ErrnoException).code === "ENOENT") reject(error);
+        else resolve({ code: child.exitCode, stdout, stderr });
+      },
+    );
+    child.stdin?.end(options.input ?? "");
+  });
+}
+
+/** The last lines of a long output: where Pulumi says what went wrong. */
+const tail = (text: string) => text.split("\n").slice(-60).join("\n");
+
+/** Waits until a condition holds; fails, saying what was awaited, after the deadline. */
+export async function until(what: string, seconds: number, condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited ${seconds} s for: ${what}`);
+    await new Promise((resume) => setTimeout(resume, 200));
+  }
+}
