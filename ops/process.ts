@@ -25,13 +25,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     const child = spawn(command, args, { env, cwd, stdio: "pipe" });
     let stdout = "";
     let stderr = "";
-    let late = false;
-    const timer = timeout
-      ? setTimeout(() => {
-          late = true;
-          child.kill("SIGKILL");
-        }, timeout)
-      : undefined;
+    // Not left to the end of its output: a shared SSH connection keeps that open for as long as the node's command runs.
+    const giveUp = () => {
+      child.kill("SIGKILL");
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ code: null, stdout, stderr });
+    };
+    const timer = timeout ? setTimeout(giveUp, timeout) : undefined;
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.stdin.on("error", () => undefined); // a command that does not read its input is not at fault
@@ -42,7 +43,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     child.on("close", (code) => {
       clearTimeout(timer);
-      resolve({ code: late ? null : code, stdout, stderr });
+      resolve({ code, stdout, stderr });
     });
   });
 }

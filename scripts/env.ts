@@ -33,7 +33,8 @@ export function pulumiEnv(base: NodeJS.ProcessEnv = process.env): NodeJS.Process
   const rest = (base.PATH ?? "").split(delimiter).filter((folder) => folder && !ours.includes(folder));
   const env: NodeJS.ProcessEnv = { ...base, PATH: [...ours, ...rest].join(delimiter), PULUMI_SKIP_UPDATE_CHECK: "1" };
   if (!env.PULUMI_HOME && existsSync(pulumiHome)) env.PULUMI_HOME = pulumiHome;
-  if (env.PULUMI_CONFIG_PASSPHRASE === undefined && !env.PULUMI_CONFIG_PASSPHRASE_FILE) env.PULUMI_CONFIG_PASSPHRASE = "";
+  if (env.PULUMI_CONFIG_PASSPHRASE === undefined && !env.PULUMI_CONFIG_PASSPHRASE_FILE)
+    env.PULUMI_CONFIG_PASSPHRASE = "";
   // Node.js keeps the compiled form of what it loads: the program and the plugins start faster from the second run on.
   env.NODE_COMPILE_CACHE ??= join(stateDir, "compile-cache");
   return env;

@@ -9,7 +9,17 @@ import { pulumiCli } from "./setup/pulumi-cli";
 import { makeStateDir, say, SetupError, type Step } from "./setup/step";
 
 /** In the order in which they need each other. */
-const steps: Step[] = [packages, pgbench, pulumiCli, plugins, kernelLimits, incusDaemon, incusAccess, storagePool, machineImage];
+const steps: Step[] = [
+  packages,
+  pgbench,
+  pulumiCli,
+  plugins,
+  kernelLimits,
+  incusDaemon,
+  incusAccess,
+  storagePool,
+  machineImage,
+];
 
 /** The steps that have something to do. A check that can't be made yet counts as one that has. */
 async function pendingSteps(): Promise<Step[]> {
@@ -28,7 +38,9 @@ export async function setup(tell = false): Promise<void> {
   if (pending.length > 0) {
     const faults = machineFaults(pending);
     if (faults.length > 0) {
-      throw new SetupError(`This machine can't run the dev stack yet; nothing was changed:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+      throw new SetupError(
+        `This machine can't run the dev stack yet; nothing was changed:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`,
+      );
     }
   }
   for (const step of steps) {

@@ -2,7 +2,7 @@
 import * as fs from "node:fs/promises";
 import * as net from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { addressText, block } from "./model";
+import { addressAt, parseCidr } from "../cidr";
 
 /** Splits "127.0.0.1:5500". */
 export function splitListen(listen: string): { host: string; port: number } {
@@ -34,15 +34,16 @@ export function portFault(listen: string): Promise<string | undefined> {
 
 /** The first route of this machine that shares addresses with `cidr`, other than those of interface `except`. */
 export async function overlappingRoute(cidr: string, except: string, table = "/proc/net/route") {
-  const wanted = block(cidr);
+  const wanted = parseCidr(cidr)!;
   const rows = (await fs.readFile(table, "utf8")).split("\n").slice(1);
   for (const row of rows) {
     const [name = "", destination = "", , , , , , mask = ""] = row.trim().split(/\s+/);
     if (!destination || name === except || mask === "00000000") continue;
-    const first = Buffer.from(destination, "hex").readUInt32LE();
+    const base = Buffer.from(destination, "hex").readUInt32LE();
     const size = 2 ** 32 - Buffer.from(mask, "hex").readUInt32LE();
-    if (first <= wanted.last && wanted.first < first + size) {
-      return { interface: name, cidr: `${addressText(first)}/${32 - Math.log2(size)}` };
+    if (base < wanted.base + 2 ** (32 - wanted.bits) && wanted.base < base + size) {
+      const bits = 32 - Math.log2(size);
+      return { interface: name, cidr: `${addressAt({ base, bits }, 0)}/${bits}` };
     }
   }
   return undefined;

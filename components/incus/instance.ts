@@ -68,8 +68,8 @@ export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()
       inState.add(olds.name);
       const held = new Set(olds.publish?.map(({ listen }) => listen));
       failures.push(...(await portFailures(inputs.publish.filter(({ listen }) => !held.has(listen)))));
-    } else if (!inState.has(inputs.name)) {
-      failures.push(...(await obstacles(new Incus(), inputs)).failures);
+    } else {
+      failures.push(...(await obstacles(new Incus(), inputs, inState.has(inputs.name))).failures);
     }
     return { inputs, failures };
   },
@@ -85,11 +85,11 @@ export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()
     const { name } = inputs;
     const incus = new Incus();
     const { failures, leftover } = await obstacles(incus, inputs);
+    refuseFor(failures);
     if (leftover) {
       await removeInstance(incus, name);
-      failures.push(...(await portFailures(inputs.publish)));
+      refuseFor(await portFailures(inputs.publish));
     }
-    if (failures.length) throw new IncusError(0, failures.map(({ reason }) => reason).join("\n"));
     await attempt(name, "could not be created", () => incus.run("POST", "/1.0/instances", newInstance(inputs)));
     await limitsNotice(incus);
     let outs: InstanceOutputs;
@@ -165,28 +165,35 @@ async function boot(incus: Incus, { name, address, stack }: InstanceInputs, read
   );
 }
 
-/** What stands against making an instance, and whether a half-made one of this same state must go first. */
-async function obstacles(incus: Incus, inputs: InstanceInputs) {
+/**
+ * What stands against making an instance, and whether a half-made one of this same state must go first.
+ * @param replaces its name and ports are still those of the machine that it replaces
+ */
+async function obstacles(incus: Incus, inputs: InstanceInputs, replaces = false) {
   const { name, stack, image, pool, publish } = inputs;
   const failures: pulumi.dynamic.CheckFailure[] = [];
   let leftover = false;
   try {
     const [present, alias, storage] = await Promise.all([
-      incus.find<IncusInstance>(pathOf(name)),
+      replaces ? undefined : incus.find<IncusInstance>(pathOf(name)),
       incus.find(`/1.0/images/aliases/${image}`),
       incus.find(`/1.0/storage-pools/${pool}`),
     ]);
+    const setup = "run `npm run setup`";
+    if (!alias) failures.push({ property: "image", reason: `Incus has no image ${image}: ${setup}` });
+    if (!storage) failures.push({ property: "pool", reason: `Incus has no storage pool ${pool}: ${setup}` });
     leftover = present !== undefined && madeFor(present, inputs);
-    if (!alias) failures.push({ property: "image", reason: `Incus has no image ${image}: run \`npm run setup\`` });
-    if (!storage)
-      failures.push({ property: "pool", reason: `Incus has no storage pool ${pool}: run \`npm run setup\`` });
     if (present && !leftover) failures.push({ property: "name", reason: foreign(present, name, stack) });
-    if (!leftover) failures.push(...(await portFailures(publish)));
+    if (!leftover && !replaces) failures.push(...(await portFailures(publish)));
   } catch (error) {
     if (!(error instanceof IncusError)) throw error;
     failures.push({ property: "", reason: error.message });
   }
   return { failures, leftover };
+}
+
+function refuseFor(failures: pulumi.dynamic.CheckFailure[]): void {
+  if (failures.length) throw new IncusError(0, failures.map(({ reason }) => reason).join("\n"));
 }
 
 function foreign(present: IncusInstance, name: string, stack: string): string {

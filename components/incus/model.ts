@@ -2,6 +2,8 @@
  * What the driver's two resources are made of, and how they read in Incus' own terms. Pure: no input or output.
  */
 
+import { addressAt, parseCidr } from "../cidr";
+
 /** A TCP port of an instance that the host offers on an address of its own. */
 export interface PublishedPort {
   /** Address and port on the host, "127.0.0.1:5500". */
@@ -235,21 +237,9 @@ export function networkConfig({ cidr, stack }: NetworkInputs): Record<string, st
   };
 }
 
-/** The first address of a block: "10.88.0.0/24" gives "10.88.0.1". */
-export const gatewayOf = (cidr: string) => addressText(block(cidr).first + 1);
-
-/** First and last address of "a.b.c.d/len" as numbers. @throws Error when it is no such text. */
-export function block(cidr: string): { first: number; last: number } {
-  const match = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\/(\d+)$/.exec(cidr);
-  const numbers = match?.slice(1).map(Number) ?? [];
-  const length = numbers[4]!;
-  if (!match || numbers.slice(0, 4).some((part) => part > 255) || length > 32)
-    throw new Error(`${cidr} is no IPv4 block`);
-  const size = 2 ** (32 - length);
-  const address = numbers.slice(0, 4).reduce((sum, part) => sum * 256 + part, 0);
-  const first = Math.floor(address / size) * size;
-  return { first, last: first + size - 1 };
+/** The first address of a block: "10.88.0.0/24" gives "10.88.0.1". @throws Error when it is no IPv4 block. */
+export function gatewayOf(cidr: string): string {
+  const parsed = parseCidr(cidr);
+  if (!parsed) throw new Error(`${cidr} is no IPv4 block`);
+  return addressAt(parsed, 1);
 }
-
-export const addressText = (address: number) =>
-  [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");

@@ -1,9 +1,9 @@
 /** What happens to a network when Pulumi checks, compares, creates, reads, updates and deletes one; see `instance.ts`. */
 import type * as pulumi from "@pulumi/pulumi";
 import { Incus, IncusError } from "./api";
+import { parseCidr } from "../cidr";
 import { overlappingRoute } from "./host";
 import {
-  block,
   gatewayOf,
   networkConfig,
   STACK_KEY,
@@ -31,9 +31,7 @@ export const networkProvider = (inState = new Set<string>()) => ({
       const reason = `${news.name} is no name for a bridge: 2 to 15 of a-z, 0-9 and -. Use a shorter stack name`;
       failures.push({ property: "name", reason });
     }
-    try {
-      block(news.cidr);
-    } catch {
+    if (!parseCidr(news.cidr)) {
       const reason = `${news.cidr} is no IPv4 block. Write one such as 10.88.0.0/24 under \`pgha:network.cidr\``;
       failures.push({ property: "cidr", reason });
     }
@@ -76,8 +74,8 @@ export const networkProvider = (inState = new Set<string>()) => ({
   },
 
   /**
-   * Removes the network. Instances of the same stack that still use it can only be leftovers of a run that was broken
-   * off before it knew of them (all others were deleted before their network), so they go too.
+   * Removes the network, and with it the instances of its stack that are on it: those that Pulumi left to it by
+   * `deletedWith`, and leftovers of a run that was broken off before it knew of them.
    */
   async delete(id: string, known: NetworkOutputs): Promise<void> {
     const incus = new Incus();

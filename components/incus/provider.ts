@@ -4,14 +4,14 @@ import * as fs from "node:fs";
 export { instance } from "./instance";
 export { network } from "./network";
 
-/** The process that asks for all this: the parent, or its parent where a shell script started this one. */
+/** The process that asks for all this: the parent, or its parent where a launcher script started this one. */
 function enginePid(): number {
   const parent = process.ppid;
   try {
     // "pid (name) state parent ...", see proc_pid_stat(5).
     const [, name = "", grandparent] =
       /\((.*)\) \S (\d+)/.exec(fs.readFileSync(`/proc/${parent}/stat`, "latin1")) ?? [];
-    return /^(ba|da)?sh$/.test(name) ? Number(grandparent) : parent;
+    return /^(ba|da)?sh$|^pulumi-resource/.test(name) ? Number(grandparent) : parent;
   } catch {
     return parent;
   }

@@ -32,7 +32,8 @@ export interface NetworkArgs {
 /**
  * A bridge with NAT to the outside, and DHCP that gives each machine its fixed address. IPv4 only.
  *
- * Deleting it also removes instances of its stack that a broken-off run left behind.
+ * Deleting it also removes the instances of its stack that are still on it, all at once: so they can be declared
+ * `deletedWith` it, and none that a broken-off run made stays behind.
  */
 export class Network extends pulumi.CustomResource {
   /** Name of the bridge. */

@@ -4,6 +4,7 @@
 # OUTPUT_DIR gets metadata.tar and rootfs.tar, as `incus image import` wants them. mmdebstrap makes a Debian root from the
 # Debian mirror this machine uses (else from Debian's own), cloud-init/install.sh puts the services in, and what is
 # left is trimmed for a fast start. Nothing of this machine's apt, pip or CA configuration stays in the image.
+# shellcheck disable=SC2016 # dollars in single quotes are for apt and mmdebstrap
 set -euo pipefail
 
 here=$(dirname "$(readlink -f "$0")")

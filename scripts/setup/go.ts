@@ -18,7 +18,8 @@ export function goProgram(): string {
   say("installing golang-go, to build what can't be downloaded");
   install(["golang-go"], { backports: true });
   const installed = usable();
-  if (!installed) throw new SetupError(`building needs Go 1.${least} or newer: install it from https://go.dev/dl and put it on PATH`);
+  if (!installed)
+    throw new SetupError(`building needs Go 1.${least} or newer: install it from https://go.dev/dl and put it on PATH`);
   return installed;
 }
 
@@ -37,7 +38,15 @@ export function goBuild(go: string, { module, packages, ldflags = "", into }: Go
     const requires = [module].flat().map((line) => `require ${line}\n`);
     writeFileSync(join(folder, "go.mod"), `module build\n\ngo 1.${least}\n\n${requires.join("")}`);
     for (const [name, path] of Object.entries(packages)) {
-      const flags = ["-mod=mod", "-trimpath", "-buildvcs=false", "-ldflags", `-s -w ${ldflags}`, "-o", join(into, name)];
+      const flags = [
+        "-mod=mod",
+        "-trimpath",
+        "-buildvcs=false",
+        "-ldflags",
+        `-s -w ${ldflags}`,
+        "-o",
+        join(into, name),
+      ];
       must(`Building ${name}`, go, ["build", ...flags, path], {
         cwd: folder,
         timeout: 3600,

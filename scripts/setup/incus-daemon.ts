@@ -42,13 +42,17 @@ export const incusDaemon: Step = {
       }
       await pause(100);
     }
-    return systemd ? "started by systemd, now and at every boot" : "started without systemd; after a reboot, run this again";
+    return systemd
+      ? "started by systemd, now and at every boot"
+      : "started without systemd; after a reboot, run this again";
   },
 };
 
 /** Runs this very command again as a member of the group, which a login before joining it is not, and ends with it. */
 function againInGroup(): never {
-  const quoted = [process.execPath, ...process.execArgv, ...process.argv.slice(1)].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const quoted = [process.execPath, ...process.execArgv, ...process.argv.slice(1)].map(
+    (word) => `'${word.replaceAll("'", `'\\''`)}'`,
+  );
   const { status } = spawnSync("sg", [group, "-c", `exec ${quoted.join(" ")}`], {
     stdio: "inherit",
     env: { ...process.env, PGHA_IN_GROUP: "1" },
@@ -65,9 +69,12 @@ export const incusAccess: Step = {
   apply() {
     const user = userInfo().username;
     if (process.env.PGHA_IN_GROUP) {
-      throw new SetupError(`${user} is in the group ${group} and yet may not open ${socketPath()}; see its owner and mode`);
+      throw new SetupError(
+        `${user} is in the group ${group} and yet may not open ${socketPath()}; see its owner and mode`,
+      );
     }
-    if (!inGroup(user)) mustAsRoot(`Adding ${user} to the group ${group}`, "usermod", ["--append", "--groups", group, user]);
+    if (!inGroup(user))
+      mustAsRoot(`Adding ${user} to the group ${group}`, "usermod", ["--append", "--groups", group, user]);
     return againInGroup();
   },
 };
@@ -76,22 +83,22 @@ export const incusAccess: Step = {
 const limits: Record<string, number> = { "fs.inotify.max_user_instances": 1024, "fs.inotify.max_user_watches": 524288 };
 const limitsFile = "/etc/sysctl.d/60-pgha.conf";
 
-const tooLow = () =>
-  Object.entries(limits).filter(([key, least]) => {
-    const now = readFileSync(`/proc/sys/${key.replaceAll(".", "/")}`, "utf8");
-    return Number(now) < least;
-  });
+const current = (key: string) => Number(readFileSync(`/proc/sys/${key.replaceAll(".", "/")}`, "utf8"));
 
 export const kernelLimits: Step = {
   name: "kernel limits",
   root: "sysctl",
-  check: () => tooLow().length === 0,
+  check: () => Object.entries(limits).every(([key, least]) => current(key) >= least),
   apply() {
-    const low = tooLow().map(([key, value]) => `${key}=${value}`);
-    mustAsRoot(`Writing ${limitsFile}`, "sh", ["-c", 'f=$1; shift; printf "%s\\n" "# Made by pgha: many containers at once." "$@" >"$f"', "sh", limitsFile, ...low]);
+    const lines = Object.entries(limits).map(([key, least]) => `${key}=${Math.max(current(key), least)}`);
+    const write = 'f=$1; shift; printf "%s\\n" "# Made by pgha: many containers at once." "$@" >"$f"';
+    mustAsRoot(`Writing ${limitsFile}`, "sh", ["-c", write, "sh", limitsFile, ...lines]);
     const { ok, tail } = run(...asRoot("sysctl", ["--quiet", "--load", limitsFile]));
-    if (!ok) throw new SetupError(`The kernel refuses ${low.join(", ")}: ${tail}\nSet them on the host of this machine and run this again.`);
-    return low.join(", ");
+    if (!ok)
+      throw new SetupError(
+        `The kernel refuses ${lines.join(", ")}: ${tail}\nSet them on the host of this machine and run this again.`,
+      );
+    return lines.join(", ");
   },
 };
 
@@ -104,11 +111,15 @@ export function poolSize(free: number): number {
 
 export const storagePool: Step = {
   name: "storage pool",
-  check: async () => (await answers()) === "yes" && (await new Incus().find(`/1.0/storage-pools/${pool}`)) !== undefined,
+  check: async () =>
+    (await answers()) === "yes" && (await new Incus().find(`/1.0/storage-pools/${pool}`)) !== undefined,
   apply() {
     const { bavail, bsize } = statfsSync(dirname(socketPath()));
     const size = poolSize(bavail * bsize);
-    if (size < 6) throw new SetupError(`the disk of ${dirname(socketPath())} has too little free space for the machines (8 GiB are needed)`);
+    if (size < 6)
+      throw new SetupError(
+        `the disk of ${dirname(socketPath())} has too little free space for the machines (8 GiB are needed)`,
+      );
     must("Making the storage pool", "incus", ["storage", "create", pool, "btrfs", `size=${size}GiB`]);
     return `btrfs in a file of up to ${size} GiB`;
   },

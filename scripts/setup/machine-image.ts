@@ -28,7 +28,13 @@ function etcdPrograms(): string {
     const fetch = ["-fsSL", "--proto", "=https", "--connect-timeout", "10", "--max-time", "300", "-o", archive, url];
     if (run("curl", fetch).ok) {
       // A wrong sum is no reason to fall back: something is amiss that the user must know.
-      must(`Checking the SHA-256 sum of ${url}`, "sh", ["-c", 'echo "$1  $2" | sha256sum --check --quiet', "sh", sha256, archive]);
+      must(`Checking the SHA-256 sum of ${url}`, "sh", [
+        "-c",
+        'echo "$1  $2" | sha256sum --check --quiet',
+        "sh",
+        sha256,
+        archive,
+      ]);
       must("Unpacking etcd", "tar", ["-xzf", archive, "-C", scratch, "--strip-components=1", "--no-same-owner"]);
       say(`etcd ${version} from its release archive`);
     } else {
@@ -36,7 +42,9 @@ function etcdPrograms(): string {
       const modules = { etcd: "server", etcdctl: "etcdctl", etcdutl: "etcdutl" };
       goBuild(goProgram(), {
         module: Object.values(modules).map((module) => `go.etcd.io/etcd/${module}/v3 v${version}`),
-        packages: Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, `go.etcd.io/etcd/${module}/v3`])),
+        packages: Object.fromEntries(
+          Object.entries(modules).map(([name, module]) => [name, `go.etcd.io/etcd/${module}/v3`]),
+        ),
         into: scratch,
       });
     }
@@ -54,7 +62,15 @@ function etcdPrograms(): string {
 /** Makes Incus unpack the image into the pool now, so that the first `up` need not wait for it. */
 function warm(alias: string): void {
   const name = `pgha-warm-${process.pid}`;
-  must("Unpacking the image into the storage pool", "incus", ["create", "--quiet", "--no-profiles", "--storage", pool, alias, name]);
+  must("Unpacking the image into the storage pool", "incus", [
+    "create",
+    "--quiet",
+    "--no-profiles",
+    "--storage",
+    pool,
+    alias,
+    name,
+  ]);
   must("Removing the instance that unpacked the image", "incus", ["delete", "--force", name]);
 }
 

@@ -30,7 +30,9 @@ export const missingPackages = () => Object.keys(needed).filter((name) => !prese
 
 /** The packages among `names` that apt knows no version of. */
 function withoutCandidate(names: string[]): string[] {
-  return names.filter((name) => !/^ {2}Candidate: (?!\(none\))/m.test(run("apt-cache", ["policy", name], { env: plain }).stdout));
+  return names.filter(
+    (name) => !/^ {2}Candidate: (?!\(none\))/m.test(run("apt-cache", ["policy", name], { env: plain }).stdout),
+  );
 }
 const plain = { ...process.env, LC_ALL: "C" };
 
@@ -41,7 +43,12 @@ const usesBackports = () => distribution().codename === "bookworm" && distributi
 function repositories(): Map<string, string> {
   const format = "$(ORIGIN)|$(RELEASE)|$(REPO_URI)";
   const lines = run("apt-get", ["indextargets", "--format", format, "Identifier: Packages"]).stdout.split("\n");
-  return new Map(lines.map((line) => line.split("|")).filter(([origin]) => origin?.startsWith("Debian")).map(([, release, uri]) => [release!, uri!]));
+  return new Map(
+    lines
+      .map((line) => line.split("|"))
+      .filter(([origin]) => origin?.startsWith("Debian"))
+      .map(([, release, uri]) => [release!, uri!]),
+  );
 }
 
 const backportsFile = "/etc/apt/sources.list.d/pgha-backports.sources";
@@ -56,7 +63,10 @@ function addBackports(): void {
   try {
     const file = join(folder, "backports.sources");
     const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-    writeFileSync(file, `Types: deb\nURIs: ${uri}\nSuites: bookworm-backports\nComponents: main\nSigned-By: ${keyring}\n`);
+    writeFileSync(
+      file,
+      `Types: deb\nURIs: ${uri}\nSuites: bookworm-backports\nComponents: main\nSigned-By: ${keyring}\n`,
+    );
     mustAsRoot("Adding Debian's backports", "install", ["-m", "644", file, backportsFile]);
   } finally {
     rmSync(folder, { recursive: true });
@@ -79,7 +89,8 @@ export function packageFaults(): string[] {
     unknown = withoutCandidate(unknown);
   }
   if (usesBackports()) unknown = unknown.filter((name) => name !== "incus");
-  const advice = "this distribution is too old (Debian 12, Ubuntu 24.04 or newer have it) or apt's sources lack a component (universe on Ubuntu)";
+  const advice =
+    "this distribution is too old (Debian 12, Ubuntu 24.04 or newer have it) or apt's sources lack a component (universe on Ubuntu)";
   return unknown.map((name) => `apt knows no package ${name}: ${advice}`);
 }
 
@@ -118,7 +129,8 @@ export const packages: Step = {
     const rest = missing.filter((name) => name !== "incus");
     if (rest.length > 0) install(rest);
     const still = missingPackages();
-    if (still.length > 0) throw new SetupError(`apt installed ${still.join(", ")}, but what is needed of it is not there`);
+    if (still.length > 0)
+      throw new SetupError(`apt installed ${still.join(", ")}, but what is needed of it is not there`);
     return `installed ${missing.join(", ")}`;
   },
 };

@@ -2,22 +2,18 @@
  * pgbench, for load through the client ports. Debian has it in the server's package, and a server is the last thing a
  * user wants installed on the host, so the package is only unpacked.
  */
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binDir, cacheDir } from "../env";
 import { unpack } from "./packages";
-import { executable, find, must, SetupError, type Step } from "./step";
+import { executable, must, SetupError, type Step } from "./step";
 
 const libraries = "/usr/lib/postgresql";
 
 /** A pgbench among PostgreSQL's programs below `folder`. The newest one wins. */
 function inVersions(folder: string): string | undefined {
-  let versions: string[] = [];
-  try {
-    versions = readdirSync(folder).sort((a, b) => Number(b) - Number(a));
-  } catch {
-    return undefined;
-  }
+  if (!existsSync(folder)) return undefined;
+  const versions = readdirSync(folder).sort((a, b) => Number(b) - Number(a));
   return versions.map((version) => join(folder, version, "bin", "pgbench")).find(executable);
 }
 

@@ -46,22 +46,31 @@ export function faults(machine: Machine, pending: Step[]): string[] {
   const found: string[] = [];
   const needRoot = pending.filter(({ root }) => root);
   if (machine.platform !== "linux" || machine.arch !== "x64") {
-    found.push(`this is ${machine.platform} on ${machine.arch}: the dev stack needs Linux on x86-64; use a machine or a VM with it`);
+    found.push(
+      `this is ${machine.platform} on ${machine.arch}: the dev stack needs Linux on x86-64; use a machine or a VM with it`,
+    );
   }
   if (needRoot.length > 0 && machine.privilege === "none") {
     const why = needRoot.map(({ name, root }) => `${name} (${root})`).join(", ");
-    found.push(`this user is not root and there is no sudo, which is needed for: ${why}; run this as root or install sudo`);
+    found.push(
+      `this user is not root and there is no sudo, which is needed for: ${why}; run this as root or install sudo`,
+    );
   } else if (needRoot.length > 0 && !machine.canAsk) {
     found.push("sudo asks for a password and there is no terminal to ask on: run this in a terminal, or as root");
   }
   // Both are for building and running machines; with an image and a pool in place they have been judged before.
-  if (pending.some(({ name }) => name === "machine image" || name === "storage pool") && machine.freeDisk < least.diskGiB * GiB) {
+  if (
+    pending.some(({ name }) => name === "machine image" || name === "storage pool") &&
+    machine.freeDisk < least.diskGiB * GiB
+  ) {
     const free = (machine.freeDisk / GiB).toFixed(1);
     found.push(`${machine.freeDiskAt} has ${free} GiB of free disk space; ${least.diskGiB} GiB are needed: free some`);
   }
   // A machine sold as 4 GiB shows a little less.
   if (machine.memory < (least.memoryGiB - 0.5) * GiB) {
-    found.push(`this machine has ${(machine.memory / GiB).toFixed(1)} GiB of memory; ${least.memoryGiB} GiB are needed`);
+    found.push(
+      `this machine has ${(machine.memory / GiB).toFixed(1)} GiB of memory; ${least.memoryGiB} GiB are needed`,
+    );
   }
   return found;
 }
@@ -72,6 +81,7 @@ export function machineFaults(pending: Step[]): string[] {
   const found = faults(machine, pending);
   const mayAsk = machine.platform === "linux" && machine.privilege !== "none" && machine.canAsk;
   if (mayAsk) found.push(...packageFaults());
-  else if (missingPackages().length > 0) found.push(`missing on this ${distribution().name}: ${missingPackages().join(", ")}`);
+  else if (missingPackages().length > 0)
+    found.push(`missing on this ${distribution().name}: ${missingPackages().join(", ")}`);
   return found;
 }

@@ -1,5 +1,15 @@
 /** The Pulumi CLI with its Node.js language host: the user's own, else the official installer's, else built from Go modules. */
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { binDir, cacheDir, checkoutRoot } from "../env";
 import { goProgram, goBuild } from "./go";
@@ -19,7 +29,8 @@ export function suits(found: string, wanted: string): boolean {
 /** Folder of the CLI that this project brought along, for all checkouts. */
 const cached = () => join(cacheDir(), `pulumi-${pulumi.version}`);
 
-const complete = (folder: string) => ["pulumi", "pulumi-language-nodejs"].every((name) => executable(join(folder, name)));
+const complete = (folder: string) =>
+  ["pulumi", "pulumi-language-nodejs"].every((name) => executable(join(folder, name)));
 
 /** The user's own CLI, when it is new enough. */
 function onPath(): string | undefined {
@@ -27,7 +38,9 @@ function onPath(): string | undefined {
   if (!path) return undefined;
   const version = run(path, ["version"], { timeout: 20 }).stdout;
   if (suits(version, pulumi.version)) return path;
-  say(`${path} is version ${version || "unknown"}; this project needs ${pulumi.version} or a newer one of the same major version`);
+  say(
+    `${path} is version ${version || "unknown"}; this project needs ${pulumi.version} or a newer one of the same major version`,
+  );
   return undefined;
 }
 
@@ -50,7 +63,18 @@ function intoCache(fill: (folder: string) => string | undefined): boolean {
 function official(): boolean {
   return intoCache((folder) => {
     const script = join(folder, "install.sh");
-    const fetch = ["-fsSL", "--proto", "=https", "--connect-timeout", "10", "--max-time", "60", "-o", script, "https://get.pulumi.com"];
+    const fetch = [
+      "-fsSL",
+      "--proto",
+      "=https",
+      "--connect-timeout",
+      "10",
+      "--max-time",
+      "60",
+      "-o",
+      script,
+      "https://get.pulumi.com",
+    ];
     if (!run("curl", fetch).ok) return undefined;
     const args = [script, "--version", pulumi.version, "--install-root", folder, "--no-edit-path"];
     return run("sh", args, { timeout: 600 }).ok ? join(folder, "bin") : undefined;

@@ -19,7 +19,9 @@ export interface Step {
 }
 
 /** Something the user can mend: shown as its message alone. */
-export class SetupError extends Error {}
+export class SetupError extends Error {
+  override name = "SetupError";
+}
 
 /** Tells the user what is going on. */
 export const say = (text: string) => console.error(`set-up: ${text}`);
@@ -66,7 +68,9 @@ export const isRoot = () => process.getuid?.() === 0;
 /** Variables of this machine's own set-up of apt, pip and certificates, which sudo would drop. Names only. */
 const kept = (env: NodeJS.ProcessEnv) =>
   Object.keys(env).filter((name) =>
-    /^(PIP_.*|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no|all)_proxy|INCUS_DIR|PGHA_ETCD_DIR|HOME)$/i.test(name),
+    /^(PIP_.*|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no|all)_proxy|INCUS_DIR|PGHA_ETCD_DIR|HOME)$/i.test(
+      name,
+    ),
   );
 
 /** The command line that runs a program as root: itself, or by sudo. */

@@ -21,7 +21,7 @@ const promised: Record<string, number> = {
   "operational commands": 4,
 };
 
-const stack = new TestStack("cluster", {
+const stack = new TestStack("test-cluster", {
   driver: "incus",
   name: "pgha-test",
   network: { cidr: "10.89.0.0/24" },
@@ -34,10 +34,7 @@ describe("a cluster of the default size", function () {
   let machines: Machines;
   let passed = false;
 
-  before(async () => {
-    await stack.remove();
-    await stack.init();
-  });
+  before(() => stack.init());
 
   after(async () => {
     if (!passed) await showJournals();

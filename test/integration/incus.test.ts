@@ -28,7 +28,9 @@ const network = new Network("network", { name: "${NETWORK}", cidr, stack: "t" })
 const hostKey = { privateKey: pulumi.secret(key.privateKey), publicKey: key.publicKey };
 export const incarnation: Record<string, pulumi.Output<string>> = {};
 for (const { name, ...rest } of machines) {
-  incarnation[name] = new Instance(name, { name, network: network.name, stack: "t", hostKey, ...rest }).incarnation;
+  const args = { name, network: network.name, stack: "t", hostKey, ...rest };
+  // As the project itself does: when the network goes, its machines go with it, all at once.
+  incarnation[name] = new Instance(name, args, { deletedWith: network }).incarnation;
 }
 `;
 
@@ -264,6 +266,8 @@ describe("incus: a real program", function () {
 
   it("removes machines, and moves the others to another block", async () => {
     const before = { ...incarnation };
+    assert.equal(await up(settings), "- 1 deleted, 4 unchanged");
+    assert.deepEqual(await ours(), [machine(1), machine(2)]);
     assert.equal(await up(settingsOf(1, "10.88.78")), "+-2 replaced, 1 unchanged");
     assert.deepEqual(await ours(), [machine(1)]);
     assert.match(await greeting("10.88.78.11", 22), /^SSH-2\.0-/);

@@ -102,6 +102,8 @@ describe("incus: instance", () => {
       // Pulumi checks a replacement as a change first, and then without the old inputs.
       assert.deepEqual(await failures({ name }, { ...inputs, name }), []);
       assert.deepEqual(await failures({ name }), []);
+      fake.images.clear();
+      assert.match((await failures({ name }))[0]!, /no image/, "it would be missed only after the old one is gone");
     });
 
     it("says what to do without a daemon", async () => {
@@ -194,6 +196,13 @@ describe("incus: instance", () => {
       assert.equal(outs.incarnation, `uuid-${NAME}`);
       assert.equal(fake.changes[0], `PUT /1.0/instances/${NAME}/state`);
       assert.equal(fake.changes[1], `DELETE /1.0/instances/${NAME}`);
+    });
+
+    it("leaves a half-made one while there is no image to make another of", async () => {
+      fake.instance(NAME, OURS);
+      fake.images.clear();
+      await assert.rejects(made(), /no image img/);
+      assert.deepEqual(fake.changes, []);
     });
 
     it("touches nothing that is not its own", async () => {

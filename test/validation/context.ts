@@ -21,7 +21,7 @@ export const databaseNodes = () => nodesOf(cluster(), "postgresql");
 export const etcdNodes = () => nodesOf(cluster(), "etcd");
 
 /** Repeats a check until it holds; after the deadline its last failure is the answer. */
-export async function eventually<T>(check: () => Promise<T>, seconds = 4): Promise<T> {
+export async function eventually<T>(check: () => Promise<T>, seconds = 3): Promise<T> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     try {

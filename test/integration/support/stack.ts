@@ -1,7 +1,7 @@
 import { execFile, spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { checkoutRoot, pulumiEnv } from "../../../scripts/env";
 
 /** What a program printed and how it ended. */
@@ -21,6 +21,7 @@ export type RawSettings = Record<string, unknown>;
 export class TestStack {
   readonly folder: string;
   readonly configFile: string;
+  private salt: string | undefined;
 
   constructor(
     readonly name: string,
@@ -44,7 +45,7 @@ export class TestStack {
   set(changes: RawSettings): void {
     this.settings = { ...this.settings, ...changes };
     const config = Object.fromEntries(Object.entries(this.settings).map(([key, value]) => [`pgha:${key}`, value]));
-    writeFileSync(this.configFile, stringify({ config }));
+    writeFileSync(this.configFile, stringify({ config, encryptionsalt: this.salt }));
   }
 
   /** Goes back to the default of a setting. */
@@ -55,7 +56,14 @@ export class TestStack {
 
   /** Makes the stack in its backend; no machine yet. */
   async init(): Promise<void> {
+    // `stack init` knows no --config-file: it notes the secrets provider's salt in a file beside Pulumi.yaml.
+    await this.sweep(); // of a test that was killed
+    const written = join(checkoutRoot, `Pulumi.${this.name}.yaml`);
+    if (existsSync(written)) throw new Error(`${written} is in the way of a test's stack; remove it`);
     await this.mustPulumi("stack", "init", this.name, "--non-interactive");
+    this.salt = (parse(readFileSync(written, "utf8")) as { encryptionsalt?: string }).encryptionsalt;
+    rmSync(written);
+    this.set({});
   }
 
   /** `pulumi ARGS` on this stack. */
@@ -99,18 +107,21 @@ export class TestStack {
   async remove(): Promise<void> {
     await this.pulumi("cancel", "--yes");
     await this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
-    for (const name of await this.leftovers()) {
-      if (name === this.cluster) continue;
-      await incus("delete", "--force", name);
-    }
-    if ((await this.leftovers()).includes(this.cluster)) await incus("network", "delete", this.cluster);
+    await this.sweep();
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(join(checkoutRoot, ".pgha", "ssh", this.name), { recursive: true, force: true });
   }
 
+  /** Removes machines and networks of this stack that Incus has, whatever Pulumi knows of them. */
+  private async sweep(): Promise<void> {
+    const left = await this.leftovers();
+    for (const name of left.filter((name) => name !== this.cluster)) await incus("delete", "--force", name);
+    if (left.includes(this.cluster)) await incus("network", "delete", this.cluster);
+  }
+
   private args(args: string[]): string[] {
     const stackless = args[0] === "stack" && args[1] === "init";
-    const withConfig = ["up", "preview", "destroy", "refresh"].includes(args[0]!) || stackless;
+    const withConfig = ["up", "preview", "destroy", "refresh"].includes(args[0]!);
     return [
       ...args,
       ...(stackless ? [] : ["--stack", this.name]),

@@ -1,0 +1,109 @@
+/** What the scripts that act on a stack have in common. */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { settingsFromFile } from "../components/load-settings";
+import type { Settings } from "../components/settings";
+import { interact, run } from "../ops/process";
+import { checkoutRoot, pulumiEnv, stateDir } from "./env";
+import { say, SetupError } from "./setup/step";
+
+/** What the command line says: `[--stack NAME] [-- FLAGS OF PULUMI]`. */
+export interface StackArguments {
+  /** @default "dev" */
+  stack: string;
+  /** Passed on to Pulumi as they are. */
+  extra: string[];
+}
+
+/** @throws SetupError with the usage when the line can't be read */
+export function stackArguments(args: string[]): StackArguments {
+  const end = args.indexOf("--");
+  const [own, extra] = end < 0 ? [args, []] : [args.slice(0, end), args.slice(end + 1)];
+  try {
+    const { values } = parseArgs({ args: own, options: { stack: { type: "string", short: "s", default: "dev" } } });
+    return { stack: values.stack, extra };
+  } catch (error) {
+    const usage = "Usage: npm run COMMAND -- [--stack NAME] [-- FLAGS FOR PULUMI]";
+    throw new SetupError(`${(error as Error).message}\n${usage}`);
+  }
+}
+
+/**
+ * The settings of a stack, judged before anything else is done.
+ * @throws SettingsError, or SetupError when the file is missing or is no YAML
+ */
+export function stackSettings(stack: string): Settings {
+  try {
+    return settingsFromFile(checkoutRoot, stack);
+  } catch (error) {
+    if ((error as Error).name === "SettingsError") throw error;
+    throw new SetupError((error as Error).message);
+  }
+}
+
+/** Runs the Pulumi CLI on this terminal. @returns its exit code */
+export const pulumi = (args: string[]) => interact("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv() });
+
+/** Whether state is where Pulumi.yaml says; otherwise only the CLI knows where and how. */
+const ownBackend = (env = pulumiEnv()) => !env.PULUMI_BACKEND_URL;
+
+const backend = join(stateDir, ".pulumi");
+
+/** Whether the stack has state. With another backend nobody knows but Pulumi, which is asked. */
+export async function stackExists(stack: string): Promise<boolean> {
+  if (ownBackend()) return existsSync(join(backend, "stacks", "pgha", `${stack}.json`));
+  const { code } = await run("pulumi", ["stack", "--stack", stack, "--show-name"], {
+    cwd: checkoutRoot,
+    env: pulumiEnv(),
+  });
+  return code === 0;
+}
+
+/** Selects the stack, and makes it when it is new. */
+export async function selectStack(stack: string): Promise<void> {
+  if (await stackExists(stack)) return;
+  const code = await pulumi(["stack", "select", "--create", stack, "--non-interactive"]);
+  if (code !== 0) throw new SetupError(`Pulumi could not make the stack ${stack}; its message is above`);
+}
+
+/**
+ * Removes the locks of a Pulumi that was killed on this machine: nobody else would. A lock whose process still runs is
+ * left alone, and Pulumi tells who holds it.
+ */
+export async function releaseDeadLocks(stack: string): Promise<void> {
+  const folder = join(backend, "locks", "organization", "pgha", stack);
+  if (!ownBackend() || !existsSync(folder)) return;
+  const locks = readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; hostname: string });
+  if (locks.length === 0 || !locks.every((lock) => lock.hostname === hostname() && !running(lock.pid))) return;
+  say(`an earlier run on ${stack} was broken off; this one goes on from there`);
+  await run("pulumi", ["cancel", "--yes", "--stack", stack], { cwd: checkoutRoot, env: pulumiEnv() });
+}
+
+/** Whether this process is a Pulumi: after a reboot its id may belong to something else. */
+function running(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0]!.endsWith("pulumi");
+  } catch {
+    return false;
+  }
+}
+
+/** Errors whose message is all that helps the user. */
+const plain = new Set(["SetupError", "SettingsError", "OpsError", "Incus"]);
+
+/** Runs a script: its exit code, or a message without a stack trace where the user can mend what is wrong. */
+export function main(script: (args: string[]) => Promise<number>): void {
+  script(process.argv.slice(2)).then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: Error) => {
+      console.error(plain.has(error.name) ? error.message : error);
+      process.exitCode = 1;
+    },
+  );
+}
