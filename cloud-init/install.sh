@@ -10,7 +10,8 @@
 set -euo pipefail
 
 ETCD_VERSION=3.6.14
-# From SHA256SUMS of the release; also listed by Kubespray (etcd_binary_checksums.amd64).
+# Of the release's linux-amd64 archive, as Kubespray lists it (etcd_binary_checksums.amd64). To change the version, take the
+# sum from the release's own SHA256SUMS.
 ETCD_SHA256=ffe840ff9295808e88cce2794a18a5ac87f12a5203c8314d0bf6aa119b41bac5
 ETCD_URL=https://github.com/etcd-io/etcd/releases/download/v$ETCD_VERSION/etcd-v$ETCD_VERSION-linux-amd64.tar.gz
 

@@ -2,6 +2,7 @@ import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 import { adminUser } from "../cloud-init/user-data";
+import { addressAt, parseCidr } from "./cidr";
 import { imageAlias } from "./incus/image";
 import { Instance, type Network } from "./incus/resources";
 import type { Node, Plan } from "./plan";
@@ -41,6 +42,7 @@ export class Machine extends pulumi.ComponentResource {
   constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Machine", name, {}, opts);
     const { plan, node } = args;
+    const cidr = parseCidr(plan.settings.network.cidr)!;
     const size = plan.settings.machines[node.role];
     const instance = new Instance(
       `${name}-instance`,
@@ -57,6 +59,8 @@ export class Machine extends pulumi.ComponentResource {
         diskGiB: size.disk,
         userData: args.userData,
         hostKey: { privateKey: args.hostKey.privateKeyOpenssh, publicKey: args.hostKey.publicKeyOpenssh },
+        // A fixed address from the first moment: nothing waits for DHCP, and no DHCP client listens.
+        config: { "user.address": `${node.address}/${cidr.bits}`, "user.gateway": addressAt(cidr, 1) },
         publish: (args.publish ?? []).map(({ host, machine }) => ({ listen: `127.0.0.1:${host}`, port: machine })),
       },
       { parent: this, deletedWith: args.network },

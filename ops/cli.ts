@@ -49,11 +49,11 @@ export function program(done: (code: number) => void): Command {
     return json ? made.option("--json", "print JSON") : made;
   };
 
-  command("status", "One screen about the cluster: members, roles, lag, etcd, proxies, certificates, all that is not whole.", [
+  command(
     "status",
-    "status --watch 5",
-    "status --json | jq .warnings",
-  ])
+    "One screen about the cluster: members, roles, lag, etcd, proxies, certificates, all that is not whole.",
+    ["status", "status --watch 5", "status --json | jq .warnings"],
+  )
     .option("--watch [seconds]", "look again and again (every 2 seconds)", atLeast(0.5))
     .action(async ({ stack, json, watch }: Common & { watch?: number | true }) => {
       done(await statusCommand(await reach(stack), { json, watch: watch === true ? 2 : watch }));
@@ -85,15 +85,22 @@ export function program(done: (code: number) => void): Command {
     "psql [args...]",
     "psql: as superuser on the leader, or from here as the application's user (pooled) or the owner (write). " +
       "Arguments for psql follow after --.",
-    ["psql", "psql --app -- -c 'SELECT now()'", "psql --owner -- -f migration.sql", "psql --node postgresql2 -- -Atc 'SELECT pg_is_in_recovery()'"],
+    [
+      "psql",
+      "psql --app -- -c 'SELECT now()'",
+      "psql --owner -- -f migration.sql",
+      "psql --node postgresql2 -- -Atc 'SELECT pg_is_in_recovery()'",
+    ],
     false,
   )
     .option("--node <node>", "the database node (default: the leader)")
     .option("--app", "as the application's user, through PgBouncer; the psql of this machine")
     .option("--owner", "as the owner of the database, through HAProxy; the psql of this machine")
-    .action(async (args: string[], { stack, ...options }: Common & { node?: string; app?: boolean; owner?: boolean }) => {
-      done(await psqlCommand(await reach(stack), options, args));
-    });
+    .action(
+      async (args: string[], { stack, ...options }: Common & { node?: string; app?: boolean; owner?: boolean }) => {
+        done(await psqlCommand(await reach(stack), options, args));
+      },
+    );
 
   command("logs <node>", "The journal of a node's daemons.", ["logs postgresql1", "logs haproxy1 -n 20 -f"])
     .option("-f, --follow", "go on with what comes")
@@ -124,6 +131,11 @@ export function program(done: (code: number) => void): Command {
 
 /** Runs `pgha` with these arguments (as in process.argv) and sets the exit code. */
 export async function main(argv: string[]): Promise<void> {
+  // Whoever reads the output may have had enough of it: `pgha status | head -n 1`.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
   try {
     await program((code) => (process.exitCode = code)).parseAsync(argv);
   } catch (error) {

@@ -31,7 +31,9 @@ export const nodesOf = (cluster: Cluster, role: Role) => cluster.nodes.filter((n
 export function nodeNamed(cluster: Cluster, name: string): NodeOutput {
   const node = cluster.nodes.find((candidate) => candidate.name === name);
   if (!node) {
-    throw new OpsError(`stack ${cluster.stack} has no node '${name}'; it has ${cluster.nodes.map((n) => n.name).join(", ")}`);
+    throw new OpsError(
+      `stack ${cluster.stack} has no node '${name}'; it has ${cluster.nodes.map((n) => n.name).join(", ")}`,
+    );
   }
   return node;
 }
@@ -42,10 +44,12 @@ export function nodeNamed(cluster: Cluster, name: string): NodeOutput {
  */
 export async function readOutputs(stack: string, exec: Exec = run): Promise<StackOutputs> {
   const args = ["stack", "output", "--json", "--show-secrets", "--non-interactive", "--stack", stack];
-  const result = await exec("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), timeout: 120_000 }).catch((error) => {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    throw new OpsError("pulumi was not found; `npm run setup` installs it");
-  });
+  const result = await exec("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), timeout: 120_000 }).catch(
+    (error) => {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      throw new OpsError("pulumi was not found; `npm run setup` installs it");
+    },
+  );
   if (result.code !== 0) throw new OpsError(whyNoOutputs(stack, result));
   return checkOutputs(stack, result.stdout);
 }
@@ -71,7 +75,16 @@ function checkOutputs(stack: string, text: string): StackOutputs {
     throw new OpsError(`pulumi answered for stack '${stack}' with something that is no JSON`);
   }
   if (Object.keys(outputs).length === 0) throw new OpsError(`stack '${stack}' has no cluster yet; ${up}`);
-  const needed = ["cluster", "ssh", "caCertificate", "writeUrl", "readUrl", "pooledUrl", "ownerUrl", "statsPassword"] as const;
+  const needed = [
+    "cluster",
+    "ssh",
+    "caCertificate",
+    "writeUrl",
+    "readUrl",
+    "pooledUrl",
+    "ownerUrl",
+    "statsPassword",
+  ] as const;
   const missing = needed.filter((key) => outputs[key] === undefined);
   if (missing.length > 0) throw new OpsError(`stack '${stack}' lacks the outputs ${missing.join(", ")}; ${up}`);
   return outputs as StackOutputs;

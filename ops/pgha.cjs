@@ -8,10 +8,14 @@ const bundled = join(__dirname, "..", "node_modules", ".bin", "node");
 
 if (Number(process.versions.node.split(".")[0]) < least) {
   if (!existsSync(bundled)) {
-    console.error(`pgha: needs Node.js ${least} or newer, this is ${process.version}; run \`npm ci\`, which brings one along`);
+    console.error(
+      `pgha: needs Node.js ${least} or newer, this is ${process.version}; run \`npm ci\`, which brings one along`,
+    );
     process.exit(2);
   }
-  const { status, signal } = require("node:child_process").spawnSync(bundled, process.argv.slice(1), { stdio: "inherit" });
+  const { status, signal } = require("node:child_process").spawnSync(bundled, process.argv.slice(1), {
+    stdio: "inherit",
+  });
   if (signal) process.kill(process.pid, signal);
   process.exit(status ?? 2);
 }

@@ -23,7 +23,11 @@ export async function sshCommand(cluster: Cluster, node: string, command: string
 }
 
 /** The daemons of each role, by their systemd units. */
-export const units: Record<Role, string[]> = { etcd: ["etcd"], postgresql: ["patroni"], haproxy: ["haproxy", "pgbouncer"] };
+export const units: Record<Role, string[]> = {
+  etcd: ["etcd"],
+  postgresql: ["patroni"],
+  haproxy: ["haproxy", "pgbouncer"],
+};
 
 export interface LogsOptions {
   follow?: boolean;
@@ -55,7 +59,8 @@ export async function psqlCommand(reached: Reached, options: PsqlOptions, args: 
   const { cluster } = reached;
   if (options.app && options.owner) throw new OpsError("give --app or --owner, not both");
   if (options.app || options.owner) {
-    if (options.node) throw new OpsError("--node goes with the superuser only; --app and --owner go through the proxies");
+    if (options.node)
+      throw new OpsError("--node goes with the superuser only; --app and --owner go through the proxies");
     return interact("psql", [clientConnection(cluster, options.app ? "app" : "owner"), ...args]);
   }
   const node = options.node ? nodeNamed(cluster, options.node) : await askLeader(reached);

@@ -91,7 +91,8 @@ export class SshRunner implements Runner {
 
   async run(node: string, script: string, options: { stdin?: string; timeout?: number } = {}): Promise<NodeResult> {
     const { stdin, timeout = 10_000 } = options;
-    const ssh = (...more: string[]) => run("ssh", ["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout });
+    const ssh = (...more: string[]) =>
+      run("ssh", ["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout });
     try {
       let result = await ssh();
       // A shared connection whose node went away fails once; a fresh one tells how the node is now.
@@ -110,6 +111,7 @@ function whyUnreachable({ code, stderr }: Finished, timeout: number): string | u
   if (code === null) return `no answer within ${timeout / 1000} s`;
   if (code !== sshFailed) return undefined;
   const lines = stderr.trim().split("\n");
-  if (/Host key verification failed|REMOTE HOST IDENTIFICATION/i.test(stderr)) return "its SSH host key is not the stack's";
+  if (/Host key verification failed|REMOTE HOST IDENTIFICATION/i.test(stderr))
+    return "its SSH host key is not the stack's";
   return (lines.at(-1) ?? "").replace(/^ssh: /, "").trim() || "ssh failed";
 }

@@ -2,7 +2,12 @@
 export function table(head: string[], rows: string[][]): string[] {
   const all = [head, ...rows];
   const width = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(width[column] ?? 0)).join("  ").trimEnd());
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(width[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
 }
 
 /** A size in bytes for people: `18 B`, `20.5 MiB`. */

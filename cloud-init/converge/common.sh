@@ -82,7 +82,7 @@ wait_for() {
   deadline=$((SECONDS + seconds))
   until "$@"; do
     ((SECONDS < deadline)) || fail "waited $seconds s for: $what. Its journal: journalctl -u $ROLE -u patroni -n 50"
-    sleep 0.1
+    sleep 0.2
   done
 }
 

@@ -72,20 +72,21 @@ no_others_pending() { ! others_pending; }
 converge() {
   local copy now
   find_changes
-  if has_changed /etc/patroni/patroni.yml; then
+  if systemctl is-active --quiet patroni; then was_active=1; fi
+  # A first configuration replaces nothing; Patroni itself refuses a bad one, and the second its checker takes is saved.
+  if [[ -n ${was_active:-} ]] && has_changed /etc/patroni/patroni.yml; then
     copy=$(stage_for_check)
     /opt/patroni/bin/patroni --validate-config --ignore-listen-port "$copy/etc/patroni/patroni.yml" >"$stage/.patroni" 2>&1 ||
       fail "patroni refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.patroni")"
   fi
   sql_hash=$(sha256sum <"$stage/etc/patroni/cluster.sql" | cut -d' ' -f1)
-  if ! systemctl is-active --quiet patroni; then
+  if [[ -z ${was_active:-} ]]; then
     install_files
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
     systemctl daemon-reload
     systemctl enable --quiet patroni
     systemctl start --no-block patroni
   else
-    was_active=1
     install_files
     if has_changed '/etc/systemd/*'; then
       systemctl daemon-reload

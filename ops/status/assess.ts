@@ -16,17 +16,25 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
     ...synchronous(status, cluster),
     ...status.etcd.flatMap(etcd),
     ...status.proxies.flatMap((node) => proxy(node, status)),
-    ...(status.paused ? ["Patroni is paused (maintenance mode): no automatic failover; `patronictl resume` ends it"] : []),
-    ...(status.switchover ? [`a switchover is scheduled${status.switchover.at ? ` for ${status.switchover.at}` : ""}`] : []),
+    ...(status.paused
+      ? ["Patroni is paused (maintenance mode): no automatic failover; `patronictl resume` ends it"]
+      : []),
+    ...(status.switchover
+      ? [`a switchover is scheduled${status.switchover.at ? ` for ${status.switchover.at}` : ""}`]
+      : []),
     ...certificates(status),
-    ...status.disks.filter(({ used }) => used > fullDisk).map(({ node, path, used }) => `${node}: ${path} is ${used} % full`),
+    ...status.disks
+      .filter(({ used }) => used > fullDisk)
+      .map(({ node, path, used }) => `${node}: ${path} is ${used} % full`),
   ];
 }
 
 function quorum(members: EtcdNode[]): string[] {
   const healthy = members.filter((member) => member.healthy).length;
   const needed = Math.floor(members.length / 2) + 1;
-  return healthy < needed ? [`etcd has no quorum: ${healthy} of ${members.length} members are healthy, ${needed} are needed`] : [];
+  return healthy < needed
+    ? [`etcd has no quorum: ${healthy} of ${members.length} members are healthy, ${needed} are needed`]
+    : [];
 }
 
 function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): string[] {
@@ -34,16 +42,20 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
   if (node.problem) return [`${node.name}: ${node.problem}`];
   const said: string[] = [];
   if (!node.role) said.push("is no member of the Patroni cluster");
-  else if (node.role !== "leader" && node.state !== "streaming") said.push(`is ${node.state}, not streaming from the leader`);
+  else if (node.role !== "leader" && node.state !== "streaming")
+    said.push(`is ${node.state}, not streaming from the leader`);
   else if (node.role === "leader" && node.state !== "running") said.push(`leads but is ${node.state}`);
   if (node.timeline !== null && status.timeline !== null && node.timeline !== status.timeline) {
     said.push(`is on timeline ${node.timeline}, the leader on ${status.timeline}`);
   }
   if (node.lag !== null && node.lag > cluster.maxReplicaLag * mib) {
-    said.push(`is ${Math.round(node.lag / mib)} MiB behind, over the limit of ${cluster.maxReplicaLag} MiB: it gets no reads`);
+    said.push(
+      `is ${Math.round(node.lag / mib)} MiB behind, over the limit of ${cluster.maxReplicaLag} MiB: it gets no reads`,
+    );
   }
-  if (node.replayPaused) said.push("has its replay paused; `SELECT pg_wal_replay_resume()` there ends it");
-  if (node.pendingRestart) said.push("has a change that waits for a restart of PostgreSQL; `npm run up` does it in turn");
+  if (node.replayPaused) said.push("has its replay paused; pg_wal_replay_resume() ends it");
+  if (node.pendingRestart)
+    said.push("has a change that waits for a restart of PostgreSQL; `npm run up` does it in turn");
   return said.map((text) => `${node.name} ${text}`);
 }
 
@@ -72,14 +84,16 @@ function proxy(node: ProxyNode, status: Status): string[] {
     const { write, read } = node.haproxy;
     const replicas = status.database.filter(({ name }) => name !== status.leader);
     const missing = replicas.filter(({ name }) => !read.includes(name)).map(({ name }) => name);
-    if (status.leader && write.join() !== status.leader) said.push(`HAProxy sends writes to ${write.join(", ") || "nobody"}`);
+    if (status.leader && write.join() !== status.leader)
+      said.push(`HAProxy sends writes to ${write.join(", ") || "nobody"}`);
     if (missing.length > 0) said.push(`HAProxy sends no reads to ${missing.join(", ")}`);
   }
   if (!node.pgbouncer) said.push("PgBouncer does not answer");
   else {
     if (node.pgbouncer.paused.length > 0) said.push(`PgBouncer holds ${node.pgbouncer.paused.join(", ")} by PAUSE`);
     const { clients, longestWait } = node.pgbouncer;
-    if (longestWait >= longWait) said.push(`${clients.waiting} clients wait for a connection, one for ${longestWait} s already`);
+    if (longestWait >= longWait)
+      said.push(`${clients.waiting} clients wait for a connection, one for ${longestWait} s already`);
   }
   return said.map((text) => `${node.name}: ${text}`);
 }
@@ -91,7 +105,9 @@ function certificates({ certificates: known, database: members, etcd: quorumMemb
   return [
     ...without.map(({ name }) => `${name}: its certificate cannot be read`),
     ...ending.map(({ node, days }) =>
-      days < 0 ? `${node}: its certificate has ended` : `${node}: its certificate ends in ${days} days; \`npm run up\` renews it`,
+      days < 0
+        ? `${node}: its certificate has ended`
+        : `${node}: its certificate ends in ${days} days; \`npm run up\` renews it`,
     ),
   ];
 }

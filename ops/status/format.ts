@@ -16,7 +16,9 @@ export function formatStatus(status: Status, colour = false): string {
     ? `Certificates: the first ends in ${soonest.days} days (${soonest.node}, ${soonest.expires.slice(0, 10)})`
     : "Certificates: none could be read";
   const verdict =
-    status.warnings.length === 0 ? ["All is well."] : ["Not whole:", ...status.warnings.map((text) => `  - ${text}`)].map(red);
+    status.warnings.length === 0
+      ? ["All is well."]
+      : ["Not whole:", ...status.warnings.map((text) => `  - ${text}`)].map(red);
   return [
     head,
     "",
@@ -67,7 +69,9 @@ function proxyRow(node: ProxyNode): string[] {
     haproxy ? haproxy.write.join(",") || "nobody" : down,
     haproxy ? haproxy.read.join(",") || "the leader" : down,
     ...(pgbouncer
-      ? [pgbouncer.clients.active, pgbouncer.clients.waiting, pgbouncer.servers.active, pgbouncer.servers.idle].map(String)
+      ? [pgbouncer.clients.active, pgbouncer.clients.waiting, pgbouncer.servers.active, pgbouncer.servers.idle].map(
+          String,
+        )
       : [down, "-", "-", "-"]),
     or(haproxy?.version),
     or(pgbouncer?.version),

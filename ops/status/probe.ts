@@ -31,7 +31,11 @@ function questions(node: NodeOutput): Record<string, string> {
         alarms: etcdctl(etcdEndpoint(node), "alarm list -w json"),
       };
     case "postgresql":
-      return { ...common, patroni: patroniCurl(node, "/patroni", "--max-time 2"), cluster: patroniCurl(node, "/cluster") };
+      return {
+        ...common,
+        patroni: patroniCurl(node, "/patroni", "--max-time 2"),
+        cluster: patroniCurl(node, "/cluster"),
+      };
     case "haproxy":
       return {
         ...common,
@@ -47,7 +51,9 @@ function questions(node: NodeOutput): Record<string, string> {
 /** The script that answers all questions in one round. The commands run at once, so one that hangs delays no other. */
 export function probeScript(node: NodeOutput): string {
   const sections = Object.entries(questions(node));
-  const start = sections.map(([name, command]) => `{ ${command}; } >"$d/${name}" 2>/dev/null </dev/null || rm "$d/${name}" &`);
+  const start = sections.map(
+    ([name, command]) => `{ ${command}; } >"$d/${name}" 2>/dev/null </dev/null || rm "$d/${name}" &`,
+  );
   return [
     "d=$(mktemp -d) && trap 'rm -rf \"$d\"' EXIT",
     ...start,

@@ -16,7 +16,9 @@ interface PatroniAnswer {
 }
 
 /** etcd 3.6, `etcdctl endpoint status -w json`. */
-type EtcdStatus = { Status?: { header?: { member_id?: number }; leader?: number; dbSize?: number; version?: string } }[];
+type EtcdStatus = {
+  Status?: { header?: { member_id?: number }; leader?: number; dbSize?: number; version?: string };
+}[];
 
 /** Makes the picture of a cluster from what its nodes answered. */
 export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[], now = new Date()): Status {
@@ -81,7 +83,8 @@ function readEtcd(probe: Probe): EtcdNode {
   const health = parseJson<{ health?: boolean }[]>(probe.sections.get("health") ?? "")?.[0]?.health === true;
   const status = parseJson<EtcdStatus>(probe.sections.get("status") ?? "")?.[0]?.Status;
   // Names of alarms, as in rpc.proto (AlarmType); etcdctl prints numbers.
-  const alarms = parseJson<{ alarms?: { memberID?: number; alarm?: number }[] }>(probe.sections.get("alarms") ?? "")?.alarms ?? [];
+  const alarms =
+    parseJson<{ alarms?: { memberID?: number; alarm?: number }[] }>(probe.sections.get("alarms") ?? "")?.alarms ?? [];
   const id = status?.header?.member_id;
   return {
     ...base,
@@ -103,7 +106,10 @@ function readProxy(probe: Probe): ProxyNode {
   const rows = parseCsv(stat ?? "");
   const up = (backend: string) =>
     rows
-      .filter((row) => row.pxname === backend && !["BACKEND", "FRONTEND"].includes(row.svname!) && row.status!.startsWith("UP"))
+      .filter(
+        (row) =>
+          row.pxname === backend && !["BACKEND", "FRONTEND"].includes(row.svname!) && row.status!.startsWith("UP"),
+      )
       .map((row) => row.svname!);
   const own = parseCsv(pools ?? "").filter((row) => row.database !== "pgbouncer");
   const sum = (column: string) => own.reduce((total, row) => total + Number(row[column] ?? 0), 0);
@@ -111,7 +117,9 @@ function readProxy(probe: Probe): ProxyNode {
   const version = (section: string, pattern: RegExp) => pattern.exec(probe.sections.get(section) ?? "")?.[1] ?? null;
   return {
     ...base,
-    haproxy: stat ? { version: version("version", /version (\d[\d.]*\d)/), write: up("primary"), read: up("replicas") } : null,
+    haproxy: stat
+      ? { version: version("version", /version (\d[\d.]*\d)/), write: up("primary"), read: up("replicas") }
+      : null,
     pgbouncer:
       pools === undefined
         ? null

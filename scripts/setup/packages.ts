@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { distribution } from "./distribution";
 import { find, must, mustAsRoot, run, say, SetupError, type Step } from "./step";
 
-/** Packages by name, each with a program or a file that tells that it is there, however it was installed. */
-const needed: Record<string, string> = {
-  incus: "incus",
+/** Where packages of Incus put its daemon; incusd.sh looks in the same places. The client `incus` can be there alone. */
+const daemons = ["/usr/libexec/incus/incusd", "/opt/incus/bin/incusd", "/usr/lib/incus/incusd"];
+
+/** Packages by name, each with a program or files of which one tells that it is there, however it was installed. */
+const needed: Record<string, string | string[]> = {
+  incus: daemons,
   "dnsmasq-base": "dnsmasq", // DHCP and DNS of the network that Incus makes
   nftables: "nft",
   "squashfs-tools": "unsquashfs",
@@ -23,7 +26,8 @@ const needed: Record<string, string> = {
   shellcheck: "shellcheck",
 };
 
-const present = (witness: string) => (witness.startsWith("/") ? existsSync(witness) : find(witness) !== undefined);
+const present = (witness: string | string[]) =>
+  [witness].flat().some((name) => (name.startsWith("/") ? existsSync(name) : find(name) !== undefined));
 
 /** Names of the packages that are not there. */
 export const missingPackages = () => Object.keys(needed).filter((name) => !present(needed[name]!));

@@ -1,15 +1,5 @@
 /** The Pulumi CLI with its Node.js language host: the user's own, else the official installer's, else built from Go modules. */
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binDir, cacheDir, checkoutRoot } from "../env";
 import { goProgram, goBuild } from "./go";
@@ -81,6 +71,13 @@ function official(): boolean {
   });
 }
 
+/** Name of the language host that is built here; `pulumi-language-nodejs` is its launcher. */
+const olderHost = "pulumi-language-nodejs-host";
+
+function launcher(path: string, line: string): void {
+  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+}
+
 /** Built from Go modules; about four minutes on two cores the first time. */
 function fromGoModules(): boolean {
   const go = goProgram();
@@ -97,13 +94,19 @@ function fromGoModules(): boolean {
     });
     goBuild(go, {
       module: `github.com/pulumi/pulumi/sdk/v3 ${pulumi.languageHostModule}`,
-      packages: { "pulumi-language-nodejs": "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
+      packages: { [olderHost]: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
       into: bin,
     });
-    // The provider of dynamic resources is a script that comes with the npm package.
-    const dynamic = "pulumi-resource-pulumi-nodejs";
-    copyFileSync(join(checkoutRoot, "node_modules", "@pulumi", "pulumi", dynamic), join(bin, dynamic));
-    chmodSync(join(bin, dynamic), 0o755);
+    // This host is older than the way the CLI hands the runtime options of Pulumi.yaml over: it takes them as flags.
+    launcher(
+      join(bin, "pulumi-language-nodejs"),
+      `exec "$(dirname "$0")/${olderHost}" -typescript=false -nodeargs=--import=tsx "$@"`,
+    );
+    // The provider of dynamic resources is part of the npm package; the CLI starts it in the program's folder.
+    launcher(
+      join(bin, "pulumi-resource-pulumi-nodejs"),
+      'exec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js" "$@"',
+    );
     return bin;
   });
 }

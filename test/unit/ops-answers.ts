@@ -21,19 +21,31 @@ const section = (sections: Record<string, string>) =>
 const members = (leader: string) =>
   [1, 2, 3].map((n) => {
     const name = `postgresql${n}`;
-    const role = name === leader ? { role: "leader", state: "running" } : { role: "quorum_standby", state: "streaming", lag: 0 };
+    const role =
+      name === leader ? { role: "leader", state: "running" } : { role: "quorum_standby", state: "streaming", lag: 0 };
     return { name, ...role, host: `10.88.0.${20 + n}`, port: 5432, timeline: 3 };
   });
 
 /** Patroni's view of the cluster, with changes to single members. */
 export const patroniCluster = (leader = "postgresql1", changes: Record<string, object> = {}, more: object = {}) =>
-  JSON.stringify({ members: members(leader).map((member) => ({ ...member, ...changes[member.name] })), scope: "pgha-dev", ...more });
+  JSON.stringify({
+    members: members(leader).map((member) => ({ ...member, ...changes[member.name] })),
+    scope: "pgha-dev",
+    ...more,
+  });
 
 const patroni = (own: object = {}) =>
-  JSON.stringify({ state: "running", server_version: 170006, patroni: { version: "4.1.4", scope: "pgha-dev" }, xlog: {}, ...own });
+  JSON.stringify({
+    state: "running",
+    server_version: 170006,
+    patroni: { version: "4.1.4", scope: "pgha-dev" },
+    xlog: {},
+    ...own,
+  });
 
 /** What a database node answers to a probe. */
-export const databaseAnswer = (cluster = patroniCluster(), own: object = {}) => section({ patroni: patroni(own), cluster });
+export const databaseAnswer = (cluster = patroniCluster(), own: object = {}) =>
+  section({ patroni: patroni(own), cluster });
 
 /** What an etcd member answers to a probe. @param alarm number of an alarm it has */
 export const etcdAnswer = (id: number, { leader = 11, healthy = true, alarm = 0 } = {}) =>
@@ -44,12 +56,24 @@ export const etcdAnswer = (id: number, { leader = 11, healthy = true, alarm = 0 
   });
 
 /** What a proxy answers to a probe. */
-export const proxyAnswer = ({ write = ["postgresql1"], read = ["postgresql2", "postgresql3"], waiting = 0, maxwait = 0, paused = 0 } = {}) => {
+export const proxyAnswer = ({
+  write = ["postgresql1"],
+  read = ["postgresql2", "postgresql3"],
+  waiting = 0,
+  maxwait = 0,
+  paused = 0,
+} = {}) => {
   const servers = (backend: string, up: string[]) =>
     [1, 2, 3].map((n) => `${backend},postgresql${n},0,${up.includes(`postgresql${n}`) ? "UP" : "DOWN"},1`);
   return section({
     version: "HAProxy version 3.0.11-1+deb13u5 2026/11/18 - https://haproxy.org/",
-    stat: ["# pxname,svname,scur,status,weight", "write,FRONTEND,0,OPEN,", ...servers("primary", write), "primary,BACKEND,0,UP,1", ...servers("replicas", read)].join("\n"),
+    stat: [
+      "# pxname,svname,scur,status,weight",
+      "write,FRONTEND,0,OPEN,",
+      ...servers("primary", write),
+      "primary,BACKEND,0,UP,1",
+      ...servers("replicas", read),
+    ].join("\n"),
     pools: `database,user,cl_active,cl_waiting,sv_active,sv_idle,maxwait\napp,app,12,${waiting},3,7,${maxwait}\napp,app_owner,1,0,0,1,0\npgbouncer,pgbouncer,1,0,0,0,0`,
     databases: `name,host,paused,disabled\napp,127.0.0.1,${paused},0\npgbouncer,,0,0`,
     pgbouncer: "version\nPgBouncer 1.24.1",

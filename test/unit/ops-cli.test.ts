@@ -13,7 +13,15 @@ describe("the command pgha", function () {
 
   it("has help with examples and exit codes for every command", () => {
     const commands = program(() => undefined).commands;
-    assert.deepEqual(commands.map((command) => command.name()).sort(), ["endpoints", "logs", "psql", "ssh", "status", "switchover", "validate"]);
+    assert.deepEqual(commands.map((command) => command.name()).sort(), [
+      "endpoints",
+      "logs",
+      "psql",
+      "ssh",
+      "status",
+      "switchover",
+      "validate",
+    ]);
     for (const command of commands) {
       let text = "";
       command.configureOutput({ writeOut: (part) => (text += part) }).outputHelp();

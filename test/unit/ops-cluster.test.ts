@@ -15,9 +15,11 @@ import { fakeCluster, fakeOutputs, fakeReached, unreachable } from "./ops-fixtur
 const answering =
   (result: Partial<Awaited<ReturnType<Exec>>>): Exec =>
   async () => ({ code: 0, stdout: "", stderr: "", ...result });
-const failing = (code: string): Exec => async () => {
-  throw Object.assign(new Error("spawn"), { code });
-};
+const failing =
+  (code: string): Exec =>
+  async () => {
+    throw Object.assign(new Error("spawn"), { code });
+  };
 const refuses = (promise: Promise<unknown>, message: RegExp) =>
   assert.rejects(promise, (error) => error instanceof OpsError && error.code === 2 && message.test(error.message));
 
@@ -29,22 +31,53 @@ describe("outputs of a stack", () => {
       return { code: 0, stdout: JSON.stringify(fakeOutputs()), stderr: "" };
     };
     assert.deepEqual(await readOutputs("dev", exec), fakeOutputs());
-    assert.deepEqual(args, ["pulumi", "stack", "output", "--json", "--show-secrets", "--non-interactive", "--stack", "dev"]);
+    assert.deepEqual(args, [
+      "pulumi",
+      "stack",
+      "output",
+      "--json",
+      "--show-secrets",
+      "--non-interactive",
+      "--stack",
+      "dev",
+    ]);
   });
 
   const cases: [string, Exec, RegExp][] = [
     ["pulumi is missing", failing("ENOENT"), /pulumi was not found; `npm run setup`/],
-    ["there is no such stack", answering({ code: 255, stderr: "error: no stack named 'x' found" }), /there is no stack 'x'.*npm run up -- --stack x/],
-    ["the passphrase is wrong", answering({ code: 255, stderr: "error: incorrect passphrase" }), /PULUMI_CONFIG_PASSPHRASE/],
-    ["pulumi fails otherwise", answering({ code: 255, stderr: "error: the bucket is gone" }), /stack 'x': the bucket is gone$/],
+    [
+      "there is no such stack",
+      answering({ code: 255, stderr: "error: no stack named 'x' found" }),
+      /there is no stack 'x'.*npm run up -- --stack x/,
+    ],
+    [
+      "the passphrase is wrong",
+      answering({ code: 255, stderr: "error: incorrect passphrase" }),
+      /PULUMI_CONFIG_PASSPHRASE/,
+    ],
+    [
+      "pulumi fails otherwise",
+      answering({ code: 255, stderr: "error: the bucket is gone" }),
+      /stack 'x': the bucket is gone$/,
+    ],
     ["pulumi hangs", answering({ code: null }), /did not answer within 120 s/],
-    ["the stack is empty", answering({ stdout: "{}" }), /has no cluster yet; bring it up with `npm run up -- --stack x`/],
-    ["an `up` was broken off", answering({ stdout: JSON.stringify({ cluster: {}, ssh: {} }) }), /lacks the outputs caCertificate, writeUrl/],
+    [
+      "the stack is empty",
+      answering({ stdout: "{}" }),
+      /has no cluster yet; bring it up with `npm run up -- --stack x`/,
+    ],
+    [
+      "an `up` was broken off",
+      answering({ stdout: JSON.stringify({ cluster: {}, ssh: {} }) }),
+      /lacks the outputs caCertificate, writeUrl/,
+    ],
     ["the answer is no JSON", answering({ stdout: "warning: {" }), /no JSON/],
   ];
-  for (const [name, exec, message] of cases) it(`say what to do when ${name}`, () => refuses(readOutputs("x", exec), message));
+  for (const [name, exec, message] of cases)
+    it(`say what to do when ${name}`, () => refuses(readOutputs("x", exec), message));
 
-  it("are not asked for a name that is none", () => refuses(loadCluster("--help", answering({})), /'--help' is no name of a stack/));
+  it("are not asked for a name that is none", () =>
+    refuses(loadCluster("--help", answering({})), /'--help' is no name of a stack/));
 });
 
 describe("files for ssh", () => {
@@ -73,7 +106,10 @@ describe("files for ssh", () => {
     ]) {
       assert.ok(read.split("\n").includes(line), `${line}\n${read}`);
     }
-    assert.match(readFileSync(join(cluster.folder, "known_hosts"), "utf8"), /^postgresql2 ssh-ed25519 AAAApostgresql2$/m);
+    assert.match(
+      readFileSync(join(cluster.folder, "known_hosts"), "utf8"),
+      /^postgresql2 ssh-ed25519 AAAApostgresql2$/m,
+    );
   });
 
   it("give a machine made anew a connection of its own", () => {

@@ -18,8 +18,11 @@ const node = (role: Role, index: number, first: number): NodeOutput => ({
 
 /** Outputs of a made-up cluster of the default size. */
 export function fakeOutputs(): StackOutputs {
-  const nodes = [1, 2, 3].flatMap((n) => [node("etcd", n, 10), node("postgresql", n, 20)]).concat([1, 2].map((n) => node("haproxy", n, 30)));
-  const url = (user: string, port: number) => `postgresql://${user}:s3cret${user}@127.0.0.1:${port}/app?sslmode=require`;
+  const nodes = [1, 2, 3]
+    .flatMap((n) => [node("etcd", n, 10), node("postgresql", n, 20)])
+    .concat([1, 2].map((n) => node("haproxy", n, 30)));
+  const url = (user: string, port: number) =>
+    `postgresql://${user}:s3cret${user}@127.0.0.1:${port}/app?sslmode=require`;
   return {
     writeUrl: url("app", 5500),
     readUrl: url("app", 5501),
@@ -42,7 +45,10 @@ export function fakeOutputs(): StackOutputs {
         ports: { write: 5500 + 2 * n, read: 5501 + 2 * n, stats: 7500 + n, pooled: 6432 + n },
       })),
     },
-    ssh: { user: "pgha", privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\ns3cretkey\n-----END OPENSSH PRIVATE KEY-----" },
+    ssh: {
+      user: "pgha",
+      privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\ns3cretkey\n-----END OPENSSH PRIVATE KEY-----",
+    },
   };
 }
 
@@ -79,7 +85,9 @@ export class FakeRunner implements Runner {
 export const unreachable: Answer = { code: 255, unreachable: "connect to host timed out" };
 
 /** A cluster with a runner. */
-export const fakeReached = (answer: (node: string, script: string) => Answer | undefined): Reached & { runner: FakeRunner } => ({
+export const fakeReached = (
+  answer: (node: string, script: string) => Answer | undefined,
+): Reached & { runner: FakeRunner } => ({
   cluster: fakeCluster(),
   runner: new FakeRunner(answer),
 });

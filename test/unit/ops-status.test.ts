@@ -49,7 +49,11 @@ describe("pgha status", () => {
       version: "3.6.14",
       alarms: [],
     });
-    assert.deepEqual(status.proxies[0]!.haproxy, { version: "3.0.11", write: ["postgresql1"], read: ["postgresql2", "postgresql3"] });
+    assert.deepEqual(status.proxies[0]!.haproxy, {
+      version: "3.0.11",
+      write: ["postgresql1"],
+      read: ["postgresql2", "postgresql3"],
+    });
     assert.deepEqual(status.proxies[0]!.pgbouncer, {
       version: "1.24.1",
       clients: { active: 13, waiting: 0 },
@@ -68,30 +72,90 @@ describe("pgha status", () => {
   const asyncOnly = { postgresql2: { role: "replica" }, postgresql3: { role: "replica" } };
 
   const cases: { name: string; changes: Record<string, Answer>; now?: Date; warns: RegExp[] }[] = [
-    { name: "an unreachable replica", changes: { postgresql3: unreachable }, warns: [/^postgresql3 is unreachable: connect to host timed out$/] },
+    {
+      name: "an unreachable replica",
+      changes: { postgresql3: unreachable },
+      warns: [/^postgresql3 is unreachable: connect to host timed out$/],
+    },
     { name: "an unreachable etcd member", changes: { etcd2: unreachable }, warns: [/^etcd2 is unreachable/] },
     {
       name: "etcd without a quorum",
       changes: { etcd2: unreachable, etcd3: etcdAnswer(13, { healthy: false }) },
       warns: [/^etcd has no quorum: 1 of 3/, /^etcd2 is unreachable/, /^etcd3 is not healthy$/],
     },
-    { name: "an alarm of etcd", changes: { etcd1: etcdAnswer(11, { alarm: 1 }) }, warns: [/^etcd1 has the alarm NOSPACE$/] },
+    {
+      name: "an alarm of etcd",
+      changes: { etcd1: etcdAnswer(11, { alarm: 1 }) },
+      warns: [/^etcd1 has the alarm NOSPACE$/],
+    },
     { name: "an unreachable proxy", changes: { haproxy2: unreachable }, warns: [/^haproxy2 is unreachable/] },
-    { name: "Patroni that does not answer", changes: { postgresql2: "\n@@pgha certificate\nnone" }, warns: [/^postgresql2: Patroni does not/, /^postgresql2: its certificate/] },
-    { name: "a replica that does not stream", changes: cluster({ postgresql2: { state: "starting" } }), warns: [/^postgresql2 is starting, not streaming/] },
-    { name: "a replica on an old timeline", changes: cluster({ postgresql2: { timeline: 2 } }), warns: [/^postgresql2 is on timeline 2, the leader on 3$/] },
-    { name: "a lag over the limit", changes: cluster({ postgresql3: { lag: 40 * 1024 ** 2 } }), warns: [/^postgresql3 is 40 MiB behind, over the limit of 16 MiB/] },
+    {
+      name: "Patroni that does not answer",
+      changes: { postgresql2: "\n@@pgha certificate\nnone" },
+      warns: [/^postgresql2: Patroni does not/, /^postgresql2: its certificate/],
+    },
+    {
+      name: "a replica that does not stream",
+      changes: cluster({ postgresql2: { state: "starting" } }),
+      warns: [/^postgresql2 is starting, not streaming/],
+    },
+    {
+      name: "a replica on an old timeline",
+      changes: cluster({ postgresql2: { timeline: 2 } }),
+      warns: [/^postgresql2 is on timeline 2, the leader on 3$/],
+    },
+    {
+      name: "a lag over the limit",
+      changes: cluster({ postgresql3: { lag: 40 * 1024 ** 2 } }),
+      warns: [/^postgresql3 is 40 MiB behind, over the limit of 16 MiB/],
+    },
     { name: "no synchronous standby", changes: cluster(asyncOnly), warns: [/^no synchronous standby/] },
     { name: "a paused Patroni", changes: cluster({}, { pause: true }), warns: [/^Patroni is paused/] },
-    { name: "a scheduled switchover", changes: cluster({}, { scheduled_switchover: { at: "2026-12-01T04:00:00+00:00" } }), warns: [/^a switchover is scheduled for 2026-12-01T04/] },
-    { name: "a pending restart", changes: { postgresql1: databaseAnswer(undefined, { pending_restart: true }) }, warns: [/^postgresql1 has a change that waits for a restart/] },
-    { name: "paused replay", changes: { postgresql2: databaseAnswer(undefined, { xlog: { paused: true } }) }, warns: [/^postgresql2 has its replay paused/] },
-    { name: "a proxy that writes to nobody", changes: { haproxy1: proxyAnswer({ write: [] }) }, warns: [/^haproxy1: HAProxy sends writes to nobody$/] },
-    { name: "a proxy that writes to two", changes: { haproxy1: proxyAnswer({ write: ["postgresql1", "postgresql3"] }) }, warns: [/^haproxy1: HAProxy sends writes to postgresql1, postgresql3$/] },
-    { name: "a proxy that spares a replica", changes: { haproxy2: proxyAnswer({ read: ["postgresql2"] }) }, warns: [/^haproxy2: HAProxy sends no reads to postgresql3$/] },
-    { name: "a held pool", changes: { haproxy1: proxyAnswer({ paused: 1 }) }, warns: [/^haproxy1: PgBouncer holds app by PAUSE$/] },
-    { name: "clients that wait long", changes: { haproxy1: proxyAnswer({ waiting: 9, maxwait: 4 }) }, warns: [/^haproxy1: 9 clients wait .* one for 4 s/] },
-    { name: "a full disk", changes: { etcd1: etcdAnswer(11).replace(" 31% /", " 31% /\n 93% /var/lib/etcd") }, warns: [/^etcd1: \/var\/lib\/etcd is 93 % full$/] },
+    {
+      name: "a scheduled switchover",
+      changes: cluster({}, { scheduled_switchover: { at: "2026-12-01T04:00:00+00:00" } }),
+      warns: [/^a switchover is scheduled for 2026-12-01T04/],
+    },
+    {
+      name: "a pending restart",
+      changes: { postgresql1: databaseAnswer(undefined, { pending_restart: true }) },
+      warns: [/^postgresql1 has a change that waits for a restart/],
+    },
+    {
+      name: "paused replay",
+      changes: { postgresql2: databaseAnswer(undefined, { xlog: { paused: true } }) },
+      warns: [/^postgresql2 has its replay paused/],
+    },
+    {
+      name: "a proxy that writes to nobody",
+      changes: { haproxy1: proxyAnswer({ write: [] }) },
+      warns: [/^haproxy1: HAProxy sends writes to nobody$/],
+    },
+    {
+      name: "a proxy that writes to two",
+      changes: { haproxy1: proxyAnswer({ write: ["postgresql1", "postgresql3"] }) },
+      warns: [/^haproxy1: HAProxy sends writes to postgresql1, postgresql3$/],
+    },
+    {
+      name: "a proxy that spares a replica",
+      changes: { haproxy2: proxyAnswer({ read: ["postgresql2"] }) },
+      warns: [/^haproxy2: HAProxy sends no reads to postgresql3$/],
+    },
+    {
+      name: "a held pool",
+      changes: { haproxy1: proxyAnswer({ paused: 1 }) },
+      warns: [/^haproxy1: PgBouncer holds app by PAUSE$/],
+    },
+    {
+      name: "clients that wait long",
+      changes: { haproxy1: proxyAnswer({ waiting: 9, maxwait: 4 }) },
+      warns: [/^haproxy1: 9 clients wait .* one for 4 s/],
+    },
+    {
+      name: "a full disk",
+      changes: { etcd1: etcdAnswer(11).replace(" 31% /", " 31% /\n 93% /var/lib/etcd") },
+      warns: [/^etcd1: \/var\/lib\/etcd is 93 % full$/],
+    },
   ];
   for (const { name, changes, warns } of cases) {
     it(`warns of ${name}, and of nothing else`, async () => {
@@ -111,7 +175,10 @@ describe("pgha status", () => {
     const near = await statusWith({}, new Date(notAfter.getTime() - 20 * day));
     assert.equal(near.warnings.length, 8);
     assert.match(near.warnings[0]!, /^etcd1: its certificate ends in 20 days/);
-    assert.match((await statusWith({}, new Date(notAfter.getTime() + day))).warnings[0]!, /^etcd1: its certificate has ended$/);
+    assert.match(
+      (await statusWith({}, new Date(notAfter.getTime() + day))).warnings[0]!,
+      /^etcd1: its certificate has ended$/,
+    );
   });
 
   it("says so when nothing leads", async () => {
@@ -156,7 +223,14 @@ describe("pgha status", () => {
 describe("parsers of pgha", () => {
   it("reads sections, and leaves out what is missing", () => {
     const sections = parseSections("noise\n@@pgha a\none\ntwo\n\n@@pgha b\n\n@@pgha c\nlast");
-    assert.deepEqual([...sections], [["a", "one\ntwo"], ["b", ""], ["c", "last"]]);
+    assert.deepEqual(
+      [...sections],
+      [
+        ["a", "one\ntwo"],
+        ["b", ""],
+        ["c", "last"],
+      ],
+    );
     assert.equal(parseSections("").size, 0);
   });
 

@@ -21,7 +21,11 @@ const member = (name: string, change: Partial<DatabaseNode> = {}): DatabaseNode 
   ...change,
 });
 
-const status = (change: Partial<Status> = {}, second: Partial<DatabaseNode> = {}, third: Partial<DatabaseNode> = {}): Status => ({
+const status = (
+  change: Partial<Status> = {},
+  second: Partial<DatabaseNode> = {},
+  third: Partial<DatabaseNode> = {},
+): Status => ({
   stack: "dev",
   cluster: "pgha-dev",
   whole: true,
@@ -30,7 +34,16 @@ const status = (change: Partial<Status> = {}, second: Partial<DatabaseNode> = {}
   paused: false,
   switchover: null,
   database: [member("postgresql1"), member("postgresql2", second), member("postgresql3", third)],
-  etcd: [1, 2, 3].map((n) => ({ name: `etcd${n}`, reachable: true, problem: null, healthy: true, leader: n === 1, dbSize: 1, version: "3.6.14", alarms: [] })),
+  etcd: [1, 2, 3].map((n) => ({
+    name: `etcd${n}`,
+    reachable: true,
+    problem: null,
+    healthy: true,
+    leader: n === 1,
+    dbSize: 1,
+    version: "3.6.14",
+    alarms: [],
+  })),
   proxies: [],
   certificates: [],
   disks: [],
@@ -60,10 +73,25 @@ describe("plan of a switchover", () => {
   });
 
   const cases: [string, Status, string | undefined, RegExp][] = [
-    ["the target does not exist", status(), "postgresql9", /no database node 'postgresql9'; there are postgresql1, postgresql2, postgresql3/],
+    [
+      "the target does not exist",
+      status(),
+      "postgresql9",
+      /no database node 'postgresql9'; there are postgresql1, postgresql2, postgresql3/,
+    ],
     ["the target leads", status(), "postgresql1", /postgresql1 leads already/],
-    ["the target is unreachable", status({}, { reachable: false, problem: "timed out" }), "postgresql2", /postgresql2: timed out/],
-    ["the target does not stream", status({}, { state: "starting" }), "postgresql2", /postgresql2 is starting, not streaming/],
+    [
+      "the target is unreachable",
+      status({}, { reachable: false, problem: "timed out" }),
+      "postgresql2",
+      /postgresql2: timed out/,
+    ],
+    [
+      "the target does not stream",
+      status({}, { state: "starting" }),
+      "postgresql2",
+      /postgresql2 is starting, not streaming/,
+    ],
     ["the target is asynchronous", status({}, { sync: "async" }), "postgresql2", /not synchronous/],
     ["the target is far behind", status({}, { lag: 5 * 1024 ** 2 }), "postgresql2", /5\.0 MiB behind/],
     ["the target's lag is unknown", status({}, { lag: null }), "postgresql2", /does not tell how far/],
@@ -71,21 +99,38 @@ describe("plan of a switchover", () => {
     ["the target's replay is paused", status({}, { replayPaused: true }), "postgresql2", /replay paused/],
     ["nobody leads", status({ leader: null }), undefined, /no leader/],
     ["etcd has no quorum", status({ etcd: sick(1) }), undefined, /only 1 of 3 etcd members/],
-    ["another one is scheduled", status({ switchover: { from: null, to: null, at: null } }), undefined, /another switchover/],
-    ["no standby is fit", status({}, { state: "stopped" }, { sync: "async" }), undefined, /no standby can take over\n.*postgresql2 is stopped.*\n.*postgresql3 is not synchronous/],
+    [
+      "another one is scheduled",
+      status({ switchover: { from: null, to: null, at: null } }),
+      undefined,
+      /another switchover/,
+    ],
+    [
+      "no standby is fit",
+      status({}, { state: "stopped" }, { sync: "async" }),
+      undefined,
+      /no standby can take over\n.*postgresql2 is stopped.*\n.*postgresql3 is not synchronous/,
+    ],
   ];
   for (const [name, before, to, message] of cases) {
     it(`is refused when ${name}`, () => {
       assert.throws(
         () => planSwitchover(before, true, to),
-        (error) => error instanceof OpsError && error.code === 1 && /nothing was changed/.test(error.message) && message.test(error.message),
+        (error) =>
+          error instanceof OpsError &&
+          error.code === 1 &&
+          /nothing was changed/.test(error.message) &&
+          message.test(error.message),
       );
     });
   }
 
   it("tells every reason at once", () => {
     const bad = status({ etcd: sick(1), switchover: { from: null, to: null, at: null } }, { state: "stopped" });
-    assert.throws(() => planSwitchover(bad, true, "postgresql2"), /etcd members[^]*another switchover[^]*postgresql2 is stopped/);
+    assert.throws(
+      () => planSwitchover(bad, true, "postgresql2"),
+      /etcd members[^]*another switchover[^]*postgresql2 is stopped/,
+    );
   });
 });
 
@@ -109,15 +154,24 @@ describe("a switchover", () => {
 
   it("is asked of Patroni on the leader, and awaited", async () => {
     const result = await performSwitchover(answering('Successfully switched over to "postgresql2"\n200'), plan);
-    assert.deepEqual({ ...result, promoted: 0, whole: 0 }, { ...plan, timelineBefore: 3, timelineAfter: 4, promoted: 0, whole: 0 });
+    assert.deepEqual(
+      { ...result, promoted: 0, whole: 0 },
+      { ...plan, timelineBefore: 3, timelineAfter: 4, promoted: 0, whole: 0 },
+    );
   });
 
   it("that Patroni refuses is told in its words", async () => {
-    await assert.rejects(performSwitchover(answering("candidate is not in sync\n412"), plan), /Patroni did not switch over: candidate is not in sync/);
+    await assert.rejects(
+      performSwitchover(answering("candidate is not in sync\n412"), plan),
+      /Patroni did not switch over: candidate is not in sync/,
+    );
   });
 
   it("whose leader cannot be reached is told", async () => {
-    await assert.rejects(performSwitchover(answering({ code: 255, unreachable: "timed out" }), plan), /did not switch over: timed out/);
+    await assert.rejects(
+      performSwitchover(answering({ code: 255, unreachable: "timed out" }), plan),
+      /did not switch over: timed out/,
+    );
   });
 
   it("whose target never takes over is told", async () => {

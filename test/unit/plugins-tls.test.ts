@@ -17,7 +17,7 @@ describe("stand-in plugin tls", function () {
     folder.remove();
   });
 
-  const kinds: Values[] = [
+  const kinds: { algorithm: string; ecdsaCurve?: string }[] = [
     { algorithm: "RSA" },
     ...["P224", "P256", "P384", "P521"].map((ecdsaCurve) => ({ algorithm: "ECDSA", ecdsaCurve })),
     { algorithm: "ED25519" },
@@ -42,7 +42,7 @@ describe("stand-in plugin tls", function () {
         const [, sha256] = tool("ssh-keygen", "-l", "-f", path).split(" ");
         assert.equal(state.publicKeyFingerprintSha256, sha256);
         const [, md5] = tool("ssh-keygen", "-l", "-E", "md5", "-f", path).split(" ");
-        assert.equal(`MD5:${state.publicKeyFingerprintMd5}`, md5);
+        assert.equal(`MD5:${String(state.publicKeyFingerprintMd5)}`, md5);
       }
       const own = await tls.create(CA, {
         privateKeyPem: state.privateKeyPem,

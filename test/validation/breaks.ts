@@ -12,7 +12,9 @@ export interface Break {
   fails: string[];
 }
 
-const psql = "runuser -u postgres -- psql -XAtqc";
+// Patroni ends a pg_wal_replay_pause() within a second (its `handle_parameter_change`), so the process that replays is
+// stopped instead: what is received is no longer applied, and all else goes on.
+const signalReplay = (signal: string) => `pid=$(pgrep -f '^postgres: .*startup recovering') && kill -${signal} "$pid"`;
 
 /**
  * What each break touches, and so how the checks are told apart. Nothing beside the checks named here may fail: a check
@@ -24,7 +26,7 @@ const psql = "runuser -u postgres -- psql -XAtqc";
  * | an etcd member stopped | answers | | | | | | | | |
  * | HAProxy down on a proxy | | | | all three | all three | | | | |
  * | a file altered by hand | | | | | | | | its daemon's | |
- * | replay paused on a replica | | lag | | | | | row on every replica | | |
+ * | replication paused on a replica | | lag | | | | | row on every replica | | |
  *
  * The rows are for a cluster of the default size. With two database nodes, a stopped replica also leaves strict synchronous
  * mode without a standby: writes wait, and no switchover is possible.
@@ -81,8 +83,8 @@ export const breaks: Break[] = [
   {
     name: "replication paused",
     where: "replica",
-    break: `${psql} 'SELECT pg_wal_replay_pause()'`,
-    mend: `${psql} 'SELECT pg_wal_replay_resume()'`,
+    break: signalReplay("STOP"),
+    mend: signalReplay("CONT"),
     fails: [
       "Patroni cluster: has replicas with a lag of 0 bytes",
       "data integrity: a row written through the pooled port appears on every replica",

@@ -6,9 +6,12 @@ const through = (use: Use, recovering: boolean) =>
   eventually(() =>
     forEach(proxies(), async (proxy) => {
       const { rows } = await using(await open(clientConfig({ who: "app", use, proxy })), (client) =>
-        client.query("SELECT pg_is_in_recovery() AS recovering, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS tls"),
+        client.query(
+          "SELECT pg_is_in_recovery() AS recovering, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()) AS tls",
+        ),
       );
-      if (rows[0].recovering !== recovering) throw new Error(`leads to ${recovering ? "the leader" : "a server in recovery"}`);
+      if (rows[0].recovering !== recovering)
+        throw new Error(`leads to ${recovering ? "the leader" : "a server in recovery"}`);
       if (rows[0].tls !== true) throw new Error("the server's side of the connection is not encrypted");
     }),
   );

@@ -34,10 +34,18 @@ export async function eventually<T>(check: () => Promise<T>, seconds = 3): Promi
 }
 
 /** Does the same for each of several things at once, and fails with everything that was wrong, each under its name. */
-export async function forEach<T extends { name: string }>(things: T[], check: (thing: T) => Promise<void>): Promise<void> {
+export async function forEach<T extends { name: string }>(
+  things: T[],
+  check: (thing: T) => Promise<void>,
+): Promise<void> {
   if (things.length === 0) throw new Error("there is nothing to look at");
   const faults = await Promise.all(
-    things.map((thing) => check(thing).then(() => [], (error) => [`${thing.name}: ${messageOf(error)}`])),
+    things.map((thing) =>
+      check(thing).then(
+        () => [],
+        (error) => [`${thing.name}: ${messageOf(error)}`],
+      ),
+    ),
   );
   none(faults.flat());
 }
@@ -81,7 +89,8 @@ export async function theLeader(): Promise<NodeOutput> {
   const nodes = databaseNodes();
   const answers = await Promise.all(nodes.map((node) => ownState(node).catch((): PatroniNode => ({}))));
   const leaders = nodes.filter((_, index) => answers[index]!.role === "primary");
-  if (leaders.length !== 1) throw new Error(`${leaders.length} nodes say that they lead: ${leaders.map((n) => n.name).join(", ")}`);
+  if (leaders.length !== 1)
+    throw new Error(`${leaders.length} nodes say that they lead: ${leaders.map((n) => n.name).join(", ")}`);
   return leaders[0]!;
 }
 

@@ -9,14 +9,19 @@ describe("etcd health", () => {
   it("every member answers and is healthy", () =>
     eventually(() =>
       forEach(etcdNodes(), async (node) => {
-        await on(node.name, `${etcdctl(etcdEndpoint(node), "endpoint health")} >/dev/null 2>&1 || { echo "does not answer, or is not healthy" >&2; exit 1; }`);
+        await on(
+          node.name,
+          `${etcdctl(etcdEndpoint(node), "endpoint health")} >/dev/null 2>&1 || { echo "does not answer, or is not healthy" >&2; exit 1; }`,
+        );
       }),
     ));
 
   it("the members are those of the stack", () =>
     eventually(async () => {
       const asked = etcdNodes().map(async (node) => {
-        const { stdout } = await reached().runner.run(node.name, etcdctl(etcdEndpoint(node), "member list -w json"), { timeout: 5000 });
+        const { stdout } = await reached().runner.run(node.name, etcdctl(etcdEndpoint(node), "member list -w json"), {
+          timeout: 5000,
+        });
         const list = parseJson<MemberList>(stdout)?.members;
         if (!list) throw new Error(`${node.name} does not answer`);
         return list;

@@ -37,7 +37,9 @@ describe("failover capability", function () {
     const share = failures / (failures + acknowledged.size);
     if (share >= mostFailed) {
       const why = [...failed].map(([message, count]) => `${count} x ${message}`).join(", ");
-      throw new Error(`${failures} of ${failures + acknowledged.size} writes failed (${(share * 100).toFixed(1)} %): ${why}`);
+      throw new Error(
+        `${failures} of ${failures + acknowledged.size} writes failed (${(share * 100).toFixed(1)} %): ${why}`,
+      );
     }
   });
 });

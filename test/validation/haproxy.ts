@@ -8,7 +8,15 @@ import { proxies } from "./sql";
 /** Asks a proxy's stats page. @param auth `user:password` @default none */
 function stats({ host, ports }: ProxyOutput, auth?: string): Promise<{ code: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const options = { host, port: ports.stats, path: "/;csv", auth, ca: cluster().outputs.caCertificate, agent: false, timeout: 3000 };
+    const options = {
+      host,
+      port: ports.stats,
+      path: "/;csv",
+      auth,
+      ca: cluster().outputs.caCertificate,
+      agent: false,
+      timeout: 3000,
+    };
     const asked = request({ ...options, servername: isIP(host) ? "localhost" : host }, (answer) => {
       let body = "";
       answer.setEncoding("utf8").on("data", (text: string) => (body += text));
@@ -45,7 +53,9 @@ describe("HAProxy", () => {
   it("has exactly the leader up for writes", () =>
     eventually(async () => {
       const { name } = await theLeader();
-      await forEach(proxies(), async (proxy) => sameMembers(await serversUp(proxy, "primary"), [name], "up for writes"));
+      await forEach(proxies(), async (proxy) =>
+        sameMembers(await serversUp(proxy, "primary"), [name], "up for writes"),
+      );
     }));
 
   it("has the replicas up for reads", () =>

@@ -34,7 +34,9 @@ export class WriteLoad {
     const deadline = Date.now() + seconds * 1000;
     while (acknowledged.size < goal) {
       if (Date.now() > deadline) {
-        throw new Error(`only ${acknowledged.size} writes went through, ${goal} were awaited within ${seconds} s: ${this.failures()}`);
+        throw new Error(
+          `only ${acknowledged.size} writes went through, ${goal} were awaited within ${seconds} s: ${this.failures()}`,
+        );
       }
       await wait(20);
     }
@@ -54,7 +56,7 @@ export class WriteLoad {
   private async work(index: number): Promise<void> {
     const { acknowledged, failed } = this.result;
     let client: Client | undefined;
-    for (let turn = index; this.running; ) {
+    for (let turn = index; this.running;) {
       const id = randomUUID();
       try {
         const proxy = proxies()[turn % proxies().length]!;

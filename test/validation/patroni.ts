@@ -1,5 +1,15 @@
 import { askPatroni, patroniCurl } from "../../ops/ask";
-import { databaseNodes, eventually, forEach, on, ownState, reached, sameMembers, theLeader, theReplicas } from "./context";
+import {
+  databaseNodes,
+  eventually,
+  forEach,
+  on,
+  ownState,
+  reached,
+  sameMembers,
+  theLeader,
+  theReplicas,
+} from "./context";
 
 describe("Patroni cluster", () => {
   it("has every member", () =>
@@ -79,13 +89,19 @@ describe("REST API", () => {
     let answered = 0;
     await forEach(databaseNodes(), async (node) => {
       const url = `https://${node.address}:8008`;
-      const requests = unsafe.map((request) => `curl -s -o /dev/null -w '%{http_code} ' ${caOnly} ${request.replace("%", url)} || true`);
-      const script = [`${patroniCurl(node, "/health", "-o /dev/null --max-time 2")} 2>/dev/null || exit 0`, ...requests].join("\n");
+      const requests = unsafe.map(
+        (request) => `curl -s -o /dev/null -w '%{http_code} ' ${caOnly} ${request.replace("%", url)} || true`,
+      );
+      const script = [
+        `${patroniCurl(node, "/health", "-o /dev/null --max-time 2")} 2>/dev/null || exit 0`,
+        ...requests,
+      ].join("\n");
       // A node that does not answer at all is the other check's affair.
       const { stdout, unreachable } = await reached().runner.run(node.name, script, { timeout: 9000 });
       if (unreachable || stdout === "") return;
       answered++;
-      if (!/^(403 )+$/.test(stdout)) throw new Error(`answers ${stdout.trim()} to changes without a certificate; expected 403 each`);
+      if (!/^(403 )+$/.test(stdout))
+        throw new Error(`answers ${stdout.trim()} to changes without a certificate; expected 403 each`);
     });
     if (answered === 0) throw new Error("no node answers");
   });

@@ -21,7 +21,9 @@ describe("security", () => {
         if (refusal.test(error)) asked[use]++;
       }
     });
-    none(Object.entries(asked).flatMap(([use, count]) => (count === 0 ? [`no ${use} port refused: none answered`] : [])));
+    none(
+      Object.entries(asked).flatMap(([use, count]) => (count === 0 ? [`no ${use} port refused: none answered`] : [])),
+    );
   });
 
   it("etcd answers nothing without a client certificate", async () => {
@@ -52,9 +54,11 @@ describe("machines", () => {
       const { stdout, unreachable } = await reached().runner.run(name, script, { timeout: 5000 });
       if (unreachable) return;
       asked++;
-      if (!/^(enabled\n)+(?!enabled)/.test(stdout) || /disabled|masked|not-found/.test(stdout)) throw new Error(`not all of ${names} start at boot`);
+      if (!/^(enabled\n)+(?!enabled)/.test(stdout) || /disabled|masked|not-found/.test(stdout))
+        throw new Error(`not all of ${names} start at boot`);
       // A stopped one is not this check's affair.
-      if (stdout.includes("activating")) throw new Error(`${names}: hangs in its start, so the machine never finishes to boot`);
+      if (stdout.includes("activating"))
+        throw new Error(`${names}: hangs in its start, so the machine never finishes to boot`);
     });
     if (asked === 0) throw new Error("no node can be asked");
   });
@@ -69,6 +73,12 @@ describe("machines", () => {
       }),
     );
     if (times.flat().length === 0) throw new Error("no clock could be read");
-    none(times.flat().flatMap(({ name, early, late }) => (Math.max(early, late) > 1000 ? [`${name} is off by ${Math.max(early, late)} ms`] : [])));
+    none(
+      times
+        .flat()
+        .flatMap(({ name, early, late }) =>
+          Math.max(early, late) > 1000 ? [`${name} is off by ${Math.max(early, late)} ms`] : [],
+        ),
+    );
   });
 });

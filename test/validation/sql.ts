@@ -74,7 +74,10 @@ export const tableName = "public.pgha_validation";
 
 export const makeTable = () =>
   throughAnyProxy("owner", "write", (client) =>
-    client.query(`CREATE TABLE IF NOT EXISTS ${tableName} (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp())`),
+    client.query(
+      `CREATE TABLE IF NOT EXISTS ${tableName} (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
+    ),
   );
 
-export const dropTable = () => throughAnyProxy("owner", "write", (client) => client.query(`DROP TABLE IF EXISTS ${tableName}`));
+export const dropTable = () =>
+  throughAnyProxy("owner", "write", (client) => client.query(`DROP TABLE IF EXISTS ${tableName}`));

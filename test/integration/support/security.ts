@@ -114,9 +114,7 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
           .split("\n")
           .map((line) => /^(tcp|udp) (.*):(\d+)$/.exec(line.trim()))
           .filter((match) => match && !/^(127\.|\[::1\])/.test(match[2]!))
-          .map((match) => (match![1] === "udp" ? `udp ${match![3]}` : Number(match![3])))
-          // The DHCP client's own port, for as long as it asks for its address.
-          .filter((port) => port !== "udp 68");
+          .map((match) => (match![1] === "udp" ? `udp ${match![3]}` : Number(match![3])));
         assert.deepEqual([...new Set(open)].sort(), [...listeners[role]].sort(), `${name} listens`);
       }
     });

@@ -185,7 +185,7 @@ function handshakeError(error: Error & { level?: string }, config: ConnectConfig
     return "ssh: host key mismatch";
   }
   if (error.message.includes("no matching host key format")) {
-    return `ssh: no common algorithm for host key; connection.hostKey has ${config.algorithms?.serverHostKey}`;
+    return `ssh: no common algorithm for host key; connection.hostKey has ${String(config.algorithms?.serverHostKey)}`;
   }
   if (error.level === "client-authentication") {
     const methods = (config.authHandler as string[]).join(" ");
