@@ -1,7 +1,7 @@
 /** The Pulumi CLI with its Node.js language host: the user's own, else the official installer's, else built from Go modules. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binDir, cacheDir, checkoutRoot } from "../env";
+import { binDir, cacheDir } from "../env";
 import { goProgram, goBuild } from "./go";
 import { executable, find, run, say, type Step } from "./step";
 import { pulumi } from "./versions";
