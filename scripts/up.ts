@@ -1,6 +1,7 @@
 /** `npm run up [-- --stack NAME] [-- FLAGS FOR PULUMI]`: from whatever is there to a working cluster. */
 import { clientPorts } from "../components/plan";
 import { printEndpoints } from "../ops/endpoints";
+import { machinesMissing } from "./machines";
 import { setup } from "./setup";
 import { requirePorts } from "./setup/ports";
 import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackSettings } from "./stack";
@@ -18,17 +19,9 @@ main(async (args) => {
   }
   await selectStack(stack);
   await releaseDeadLocks(stack);
-  const code = await pulumi([
-    "up",
-    "--yes",
-    "--skip-preview",
-    "--suppress-progress",
-    "--suppress-outputs",
-    "--refresh",
-    "--stack",
-    stack,
-    ...extra,
-  ]);
+  const refresh = settings.driver !== "incus" || (await machinesMissing(settings)) ? ["--refresh"] : [];
+  const quiet = ["--suppress-progress", "--suppress-outputs"];
+  const code = await pulumi(["up", "--yes", "--skip-preview", ...quiet, ...refresh, "--stack", stack, ...extra]);
   if (code === 0) await printEndpoints(stack);
   return code;
 });

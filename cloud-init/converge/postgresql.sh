@@ -10,9 +10,8 @@ sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 members() { rest "$patroni_url/cluster" 2>/dev/null | jq -er "$1"; }
 own_state() { rest "$patroni_url/patroni" 2>/dev/null | jq -er "$1"; }
 
-healthy() {
-  members ".members[] | select(.name == \"$NODE\") | .role == \"leader\" or .state == \"streaming\"" | grep -qx true
-}
+# Asked of this node itself: what it has left in etcd for the others is up to a few seconds old.
+healthy() { [[ $(own_state '.role == "primary" and .state == "running" or .replication_state == "streaming"') == true ]]; }
 is_leader() { curl -fsS -o /dev/null --max-time 2 --cacert /etc/pgha/tls/ca.crt "$patroni_url/primary" 2>/dev/null; }
 
 # Desired cluster-wide configuration in place? Numbers and strings of parameters count as equal.

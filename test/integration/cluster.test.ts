@@ -72,7 +72,7 @@ describe("a cluster of the default size", function () {
   });
 
   it("has nothing to do at a second up", async () => {
-    const said = await stack.up("--expect-no-changes");
+    const said = await stack.up("--refresh", "--expect-no-changes");
     assert.match(said, /\d+ unchanged/);
   });
 
@@ -135,7 +135,7 @@ describe("a cluster of the default size", function () {
     await incus("delete", "--force", `${stack.cluster}-${replica}`);
     await incus("delete", "--force", `${stack.cluster}-etcd2`);
     await incus("stop", "--force", `${stack.cluster}-haproxy2`);
-    await stack.up();
+    await stack.up("--refresh");
     machines = await machinesOf(stack.name);
     await becomesWhole(stack);
     assert.deepEqual(await query(machines.cluster, "readUrl", "SELECT id FROM kept"), [{ id: 1 }]);

@@ -38,8 +38,8 @@ describe("the smallest cluster", function () {
     const first = stack.startUp();
     await until("the first machines to be made", 60, async () => (await stack.leftovers()).length > 3);
     process.kill(-first.pid!, "SIGKILL");
-    await stack.mustPulumi("cancel", "--yes");
-    await stack.up();
+    await stack.mustPulumi("cancel", "--yes"); // the lock of the killed one
+    await stack.up("--refresh");
     machines = await machinesOf(stack.name);
     await becomesWhole(stack);
   });
@@ -87,7 +87,7 @@ describe("the smallest cluster", function () {
   it("comes back with its data when the host was rebooted", async () => {
     const names = (await stack.leftovers()).filter((name) => name !== stack.cluster);
     await incus("stop", "--force", ...names);
-    await stack.up();
+    await stack.up("--refresh");
     await becomesWhole(stack, 90);
     assert.deepEqual(await query(machines.cluster, "pooledUrl", "SELECT id FROM kept ORDER BY id"), [
       { id: 1 },
