@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Node, Plan } from "../components/plan";
-import { dataDirectory } from "./patroni";
+import { binDirectory, dataDirectory } from "./patroni";
 import { etcdEndpoints } from "./etcd";
 import type { File } from "./file";
 
@@ -27,6 +27,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
     ...(node.role !== "haproxy" && { ADDRESS: node.address }),
     ...(node.role === "postgresql" && {
       PGDATA: dataDirectory,
+      PGBIN: binDirectory,
       DATABASE: plan.settings.database.name,
       LOOP_WAIT: plan.settings.clock.loopWait,
     }),

@@ -36,7 +36,38 @@ sql_in_place() {
 
 seen_since() { (($(own_state .dcs_last_seen || echo 0) >= $1)); }
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
-others_pending() { members '[.members[] | select(.name != "'"$NODE"'" and .pending_restart == true)] | length' | grep -vqx 0; }
+due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
+
+# Parameters that a standby may not have lower than its leader and that are lowered now, with their new values. Then the
+# leader must go first. Names as pg_controldata has them.
+lowered_parameters() {
+  own_state '.pending_restart_reason // {} | to_entries | map(
+    select(.key | IN("max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"))
+    | select((.value.new_value | tonumber) < (.value.old_value | tonumber))
+    | "\(.key | sub("transactions?$"; "xact") | sub("prepared_xact"; "prepared_xacts")) \(.value.new_value)") | join("\n")'
+}
+lowered() { [[ -n $(lowered_parameters) ]]; }
+# The leader's lower values have reached this standby: only then does PostgreSQL start with them here.
+lower_values_arrived() {
+  local name value control
+  healthy || return
+  control=$("$PGBIN/pg_controldata" "$PGDATA")
+  while read -r name value; do
+    (($(sed -n "s/^$name setting: *//p" <<<"$control") <= value)) || return
+  done < <(lowered_parameters)
+}
+
+# Each node notes in etcd which configuration it has restarted for; by that they know when the others are done.
+generation() { cat "$stage/etc/systemd/system/patroni.service" "$stage/etc/patroni/dynamic.json" | sha256sum | cut -d' ' -f1; }
+note_done() { etcd_ctl put "/pgha/$CLUSTER/done/$NODE" "$(generation)" >/dev/null; }
+# all_done JQ: have all members that the expression selects noted this configuration?
+all_done() {
+  local name names
+  names=$(members "[.members[] | select(.name != \"$NODE\" and $1) | .name] | join(\" \")") || return
+  for name in $names; do
+    [[ $(etcd_ctl get --print-value-only "/pgha/$CLUSTER/done/$name" 2>/dev/null) == "$(generation)" ]] || return
+  done
+}
 
 # The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused.
 give_way() {
@@ -51,7 +82,7 @@ give_way() {
 not_leader_but_healthy() { ! is_leader && healthy; }
 
 restart_postgresql() {
-  if is_leader; then give_way; fi
+  if is_leader && ! lowered; then give_way; fi
   if [[ -n ${restart_patroni:-} ]]; then
     systemctl restart patroni
   elif pending_restart; then
@@ -60,13 +91,21 @@ restart_postgresql() {
   wait_for 120 "PostgreSQL to be back after its restart" healthy
 }
 
-# The leader's turn comes when no replica waits for its own any more.
+# Replicas one by one, the leader last and after it has given way; the other way round, and in place, when it must go first.
 restart_when_due() {
-  [[ -n ${restart_patroni:-} ]] || pending_restart || return 0
-  if is_leader; then wait_for 900 "the replicas to restart first" no_others_pending; fi
-  in_turn restart_postgresql
+  if due; then
+    if lowered; then
+      if ! is_leader; then
+        wait_for 900 "the leader to restart first, for a parameter is lowered" all_done '.role == "leader"'
+        wait_for 120 "the leader's lower values to arrive" lower_values_arrived
+      fi
+    elif is_leader; then
+      wait_for 900 "the replicas to restart first" all_done true
+    fi
+    in_turn restart_postgresql
+  fi
+  note_done
 }
-no_others_pending() { ! others_pending; }
 
 converge() {
   local copy now
