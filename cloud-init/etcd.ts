@@ -30,7 +30,6 @@ export function etcdFiles(plan: Plan, node: Node): File[] {
     "initial-advertise-peer-urls": `https://${node.address}:${ports.etcdPeer}`,
     "initial-cluster": etcdPeers(plan),
     "initial-cluster-token": plan.cluster,
-    // Overridden by ETCD_INITIAL_CLUSTER_STATE when a lost member joins again (converge/etcd.sh).
     "client-transport-security": security,
     "peer-transport-security": security,
     // etcd's defaults, stated: a member is missed after 1 s (Tuning guide, "Time parameters").
@@ -53,8 +52,10 @@ export function etcdFiles(plan: Plan, node: Node): File[] {
     Service: {
       Type: "notify",
       User: "etcd",
+      // A member that joins a running cluster starts once with another file (converge/etcd.sh).
+      Environment: "CONFIG=/etc/etcd/etcd.yml",
       EnvironmentFile: "-/etc/etcd/join.env",
-      ExecStart: "/usr/local/bin/etcd --config-file /etc/etcd/etcd.yml",
+      ExecStart: "/usr/local/bin/etcd --config-file ${CONFIG}",
       Restart: "always",
       RestartSec: `${plan.settings.clock.restartDelay}ms`,
       TimeoutStartSec: "infinity",

@@ -5,27 +5,29 @@ own_endpoint="https://$ADDRESS:2379"
 
 member_healthy() { ETCD_ENDPOINTS=$own_endpoint etcd_ctl endpoint health >/dev/null 2>&1; }
 
-# A member whose data is gone (its machine was made anew) cannot just come back under its old identity: the others would
-# wait for entries it once had. It is removed and joins as a new one. Peers are asked one by one, since they answer without
-# a quorum too. A member that has ever run has published its client URL; a founding member that has not is no loss.
+# A member without data starts by what the running cluster knows of it, if there is one: peers are asked one by one, since
+# they answer without a quorum too. One that has lost its data (its machine was made anew) cannot come back under its old
+# identity, for the others would wait for entries it once had: it is removed and joins as a new member. That it has run
+# before shows by its client URL, which members publish when they start.
 join_existing_cluster() {
-  local url="https://$ADDRESS:2380" list peers
-  rm -f /etc/etcd/join.env
+  local url="https://$ADDRESS:2380" list
   [[ -d /var/lib/etcd/member ]] && return
   list=$(known_members) || return 0 # nobody knows a cluster: this is its beginning
-  case $(jq -r --arg url "$url" 'map(select(.peerURLs[0] == $url)) | if . == [] then "absent" else .[0].clientURLs // [] | length end' <<<"$list") in
-    0) return ;;
-    absent) say "joins the cluster" ;;
-    *)
-      say "joins the cluster again, for its data was lost"
-      wait_for 60 "a quorum of etcd that forgets the old member" remove_member "$url"
-      ;;
-  esac
-  wait_for 60 "a quorum of etcd that takes a new member" add_member "$url"
-  peers=$(etcd_ctl member list -w json | jq -r --arg url "$url" --arg self "$NODE" \
-    '[.members[] | (if .peerURLs[0] == $url then $self else .name end) + "=" + .peerURLs[0]] | join(",")')
-  printf 'ETCD_INITIAL_CLUSTER_STATE=existing\nETCD_INITIAL_CLUSTER=%s\n' "$peers" >/etc/etcd/join.env
-  chmod 0644 /etc/etcd/join.env
+  say "joins the running cluster"
+  if jq -e --arg url "$url" 'any(.[]; .peerURLs[0] == $url and (.clientURLs // [] | length > 0))' <<<"$list" >/dev/null; then
+    wait_for 60 "a quorum of etcd that forgets the old member" remove_member "$url"
+  fi
+  wait_for 60 "a quorum of etcd that takes the member" add_member "$url"
+  # For its first start only: once it has data, etcd passes these lines over. (It takes no flags beside a file.)
+  {
+    sed -e '/^initial-cluster:/d' /etc/etcd/etcd.yml
+    etcd_ctl member list -w json | jq -r --arg url "$url" --arg self "$NODE" \
+      '[.members[] | (if .peerURLs[0] == $url then $self else .name end) + "=" + .peerURLs[0]] | "initial-cluster: " + join(",")'
+    echo 'initial-cluster-state: existing'
+  } >/etc/etcd/join.yml
+  chown root:etcd /etc/etcd/join.yml
+  chmod 0640 /etc/etcd/join.yml
+  echo 'CONFIG=/etc/etcd/join.yml' >/etc/etcd/join.env
 }
 
 # The list of members, from the first peer that is part of a cluster that has run.
@@ -71,5 +73,6 @@ converge() {
     install_files
   fi
   wait_for 120 "a quorum of etcd" member_healthy
+  rm -f /etc/etcd/join.env /etc/etcd/join.yml
   say "etcd is healthy"
 }

@@ -158,8 +158,12 @@ export function run(
   });
 }
 
-/** The last lines of a long output: where Pulumi says what went wrong. */
-const tail = (text: string) => text.split("\n").slice(-60).join("\n");
+/** What Pulumi says went wrong, without the long commands it quotes and the outputs that follow. */
+function tail(text: string): string {
+  const said = text.slice(Math.max(0, text.indexOf("Diagnostics:"))).split(/^Outputs:/m)[0]!;
+  const lines = said.split("\n").slice(-80);
+  return lines.map((line) => (line.length > 500 ? `${line.slice(0, 120)} ...` : line)).join("\n");
+}
 
 /** Waits until a condition holds; fails, saying what was awaited, after the deadline. */
 export async function until(what: string, seconds: number, condition: () => Promise<boolean>): Promise<void> {
