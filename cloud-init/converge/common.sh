@@ -5,7 +5,7 @@ set -euo pipefail
 umask 077
 
 stage=$(mktemp -d /run/pgha-stage.XXXXXX)
-trap 'rm -rf "$stage"; [[ -z ${LOCK_PID:-} ]] || kill -INT "$LOCK_PID"' EXIT
+trap 'rm -rf "$stage"; [[ -z ${turn_holder:-} ]] || kill -INT "$turn_holder"' EXIT
 declare -A owner mode changed
 
 say() { printf '%s: %s\n' "$NODE" "$*"; }
@@ -103,17 +103,19 @@ etcd_ctl() {
 # in_turn FUNCTION: runs it while no other node of the cluster runs one. The turn is an etcd lock whose lease ends with its
 # holder, so a node that dies in its turn does not block the others.
 in_turn() {
-  local line said='' holder deadline=$((SECONDS + 900))
+  local line='' said='' turn deadline=$((SECONDS + 900))
   # The holder of the lock dies with this script, however that ends.
-  coproc LOCK { exec setpriv --pdeathsig INT etcdctl --endpoints "$ETCD_ENDPOINTS" --cacert /etc/pgha/tls/ca.crt \
-    --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key lock --ttl 15 "/pgha/$CLUSTER/turn" 2>&1; }
-  holder=$LOCK_PID
+  exec {turn}< <(exec setpriv --pdeathsig INT etcdctl --endpoints "$ETCD_ENDPOINTS" --cacert /etc/pgha/tls/ca.crt \
+    --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key lock --ttl 15 "/pgha/$CLUSTER/turn" 2>&1)
+  turn_holder=$!
   # It prints the key it holds, and before that whatever it has to complain about.
-  until [[ ${line:-} == /pgha/* ]]; do
-    read -r -t $((deadline - SECONDS)) line <&"${LOCK[0]}" || fail "did not get its turn: ${said:-others took 900 s}"
+  until [[ $line == /pgha/* ]]; do
+    read -r -t $((deadline - SECONDS)) line <&"$turn" || fail "did not get its turn: ${said:-others took 900 s}"
     said+="$line "
   done
   "$1"
-  kill -INT "$holder"
-  wait "$holder" || true
+  kill -INT "$turn_holder"
+  wait "$turn_holder" || true
+  turn_holder=
+  exec {turn}<&-
 }

@@ -2,6 +2,7 @@
  * What the driver's two resources are made of, and how they read in Incus' own terms. Pure: no input or output.
  */
 
+import { createHash } from "node:crypto";
 import { addressAt, parseCidr } from "../cidr";
 
 /** A TCP port of an instance that the host offers on an address of its own. */
@@ -120,6 +121,15 @@ export function liveDevices(inputs: InstanceInputs | InstanceOutputs): IncusInst
   return devices;
 }
 
+/**
+ * The MAC address that belongs to a machine's name and IP address (locally administered). A machine made anew has the old
+ * one's, so neither the host nor its neighbours wait for their ARP caches to forget it (up to 30 s).
+ */
+export function hardwareAddress({ name, address }: Pick<InstanceInputs, "name" | "address">): string {
+  const bytes = createHash("sha256").update(`${name} ${address}`).digest().subarray(0, 5);
+  return ["02", ...[...bytes].map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
+}
+
 /** Body of `POST /1.0/instances`. */
 export function newInstance(
   inputs: InstanceInputs,
@@ -138,7 +148,13 @@ export function newInstance(
     },
     devices: {
       ...liveDevices(inputs),
-      eth0: { type: "nic", name: "eth0", network: inputs.network, "ipv4.address": inputs.address },
+      eth0: {
+        type: "nic",
+        name: "eth0",
+        network: inputs.network,
+        "ipv4.address": inputs.address,
+        hwaddr: hardwareAddress(inputs),
+      },
     },
   };
 }

@@ -74,8 +74,21 @@ function official(): boolean {
 /** Name of the language host that is built here; `pulumi-language-nodejs` is its launcher. */
 const olderHost = "pulumi-language-nodejs-host";
 
-function launcher(path: string, line: string): void {
-  writeFileSync(path, `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+/** What the CLI calls in place of the language host and the provider of dynamic resources, beside a CLI built here. */
+function writeLaunchers(bin: string): void {
+  const launcher = (name: string, line: string) =>
+    writeFileSync(join(bin, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+  // This host is older than the way the CLI hands the runtime options of Pulumi.yaml over: it takes them as flags.
+  launcher(
+    "pulumi-language-nodejs",
+    `exec "$(dirname "$0")/${olderHost}" -typescript=false -nodeargs=--import=tsx "$@"`,
+  );
+  // Part of the npm package, found from the program's folder. The script that comes with it starts Node.js twice.
+  const provider = "@pulumi/pulumi/cmd/dynamic-provider";
+  launcher(
+    "pulumi-resource-pulumi-nodejs",
+    `exec node -e 'process.argv.splice(1, 0, "${provider}"); require("${provider}")' -- "$@"`,
+  );
 }
 
 /** Built from Go modules; about four minutes on two cores the first time. */
@@ -97,16 +110,7 @@ function fromGoModules(): boolean {
       packages: { [olderHost]: "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs" },
       into: bin,
     });
-    // This host is older than the way the CLI hands the runtime options of Pulumi.yaml over: it takes them as flags.
-    launcher(
-      join(bin, "pulumi-language-nodejs"),
-      `exec "$(dirname "$0")/${olderHost}" -typescript=false -nodeargs=--import=tsx "$@"`,
-    );
-    // The provider of dynamic resources is part of the npm package; the CLI starts it in the program's folder.
-    launcher(
-      join(bin, "pulumi-resource-pulumi-nodejs"),
-      'exec node "$PWD/node_modules/@pulumi/pulumi/cmd/dynamic-provider/index.js" "$@"',
-    );
+    writeLaunchers(bin);
     return bin;
   });
 }
@@ -152,6 +156,8 @@ export const pulumiCli: Step = {
       say("Pulumi's installer can't be reached");
       fromGoModules();
     }
+    // Another checkout may have left other launchers in the cache.
+    if (executable(join(cached(), olderHost))) writeLaunchers(cached());
     link(join(cached(), "pulumi"));
     return `${pulumi.version} ${how ?? "built from Go modules"}`;
   },

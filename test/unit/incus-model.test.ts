@@ -7,6 +7,7 @@ import { overlappingRoute, portFault, splitListen, sshAnswers } from "../../comp
 import {
   changeInstance,
   gatewayOf,
+  hardwareAddress,
   newInstance,
   observedInstance,
   type IncusInstance,
@@ -21,6 +22,13 @@ const asIncusHasIt = (): IncusInstance => {
 };
 
 describe("incus: model", () => {
+  it("gives a machine the same MAC address each time it is made, and no two machines the same", () => {
+    const { hwaddr } = newInstance(inputs).devices.eth0!;
+    assert.match(hwaddr!, /^02(:[0-9a-f]{2}){5}$/);
+    assert.equal(newInstance({ ...inputs, image: "newer" }).devices.eth0!.hwaddr, hwaddr);
+    assert.notEqual(newInstance({ ...inputs, name: "other" }).devices.eth0!.hwaddr, hwaddr);
+  });
+
   it("makes an unprivileged instance with fixed address, limits and marks, and no secret", () => {
     const { config, devices, profiles, source } = newInstance(inputs);
     assert.equal(config["security.privileged"], "false");
@@ -29,7 +37,8 @@ describe("incus: model", () => {
     assert.equal(config["limits.memory"], "512MiB");
     assert.equal(config["limits.processes"], "100");
     assert.equal(config["user.pgha.stack"], "dev");
-    assert.deepEqual(devices.eth0, { type: "nic", name: "eth0", network: "net", "ipv4.address": "10.88.0.21" });
+    const hwaddr = hardwareAddress(inputs);
+    assert.deepEqual(devices.eth0, { type: "nic", name: "eth0", network: "net", "ipv4.address": "10.88.0.21", hwaddr });
     assert.deepEqual(devices.root, { type: "disk", path: "/", pool: "pool", size: "4GiB" });
     assert.deepEqual(devices["publish-127.88.0.1:5500"], {
       type: "proxy",

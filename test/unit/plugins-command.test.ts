@@ -165,7 +165,7 @@ describe("stand-in plugin command", function () {
     const engine = await Engine.start(join(folder.path, "pulumi-resource-command"));
     try {
       const seen = sshd.logins();
-      const remote = engine.create(REMOTE, { connection, create: "echo started; sleep 60" });
+      const remote = engine.create(REMOTE, { connection, create: "echo started; exec sleep 60" });
       const local = engine.create(LOCAL, { create: "touch running; exec sleep 60", dir: folder.path });
       const outcomes = Promise.allSettled([remote, local]);
       const started = Date.now();
