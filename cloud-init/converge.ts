@@ -29,6 +29,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
       PGDATA: dataDirectory,
       PGBIN: binDirectory,
       DATABASE: plan.settings.database.name,
+      SYNCHRONOUS: plan.settings.postgresql.synchronous,
       LOOP_WAIT: plan.settings.clock.loopWait,
     }),
   };

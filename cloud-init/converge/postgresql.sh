@@ -10,8 +10,9 @@ sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 members() { rest "$patroni_url/cluster" 2>/dev/null | jq -er "$1"; }
 own_state() { rest "$patroni_url/patroni" 2>/dev/null | jq -er "$1"; }
 
-# Asked of this node itself: what it has left in etcd for the others is up to a few seconds old.
-healthy() { [[ $(own_state '.role == "primary" and .state == "running" or .replication_state == "streaming"') == true ]]; }
+# Asked of this node itself: what it has left in etcd for the others is up to a few seconds old. While PostgreSQL has not
+# even started there is nothing to ask, and the processor has better things to do.
+healthy() { [[ -S /var/run/postgresql/.s.PGSQL.5432 && $(own_state '.role == "primary" and .state == "running" or .replication_state == "streaming"') == true ]]; }
 is_leader() { curl -fsS -o /dev/null --max-time 2 --cacert /etc/pgha/tls/ca.crt "$patroni_url/primary" 2>/dev/null; }
 
 # Desired cluster-wide configuration in place? Numbers and strings of parameters count as equal.
@@ -28,6 +29,10 @@ sql_in_place() {
   local have
   have=$(sql -d "$DATABASE" -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && return
   is_leader || return 1
+  # No application role before a standby confirms commits. (In strict quorum mode Patroni 4.1.5 bootstraps with
+  # synchronous_standby_names 'ANY None (*)', which PostgreSQL refuses: until the first standby is listed it would
+  # acknowledge commits alone.)
+  [[ -n $have || $SYNCHRONOUS == off || $(sql -d postgres -c 'SHOW synchronous_standby_names') == 'ANY '[1-9]* ]] || return
   # A commit waits for the first standby; if this node loses its role meanwhile, the next leader runs the file.
   PGOPTIONS='-c client_min_messages=warning' timeout 30 \
     runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -v sha256="$sql_hash" -d postgres -f /etc/patroni/cluster.sql >/dev/null 2>"$stage/.sql" ||
