@@ -13,6 +13,7 @@ import { imageAlias } from "../../components/incus/image";
 import type { IncusInstance, IncusNetwork } from "../../components/incus/model";
 import { removeInstance } from "../../components/incus/power";
 import { checkoutRoot, pulumiEnv } from "../../scripts/env";
+import { stateUrl } from "./support/stack";
 
 const NETWORK = "pghat0";
 const PORT = 15501;
@@ -68,7 +69,7 @@ describe("incus: a real program", function () {
   let incarnation: Record<string, string>;
 
   function pulumi(...args: string[]): ChildProcess {
-    const env = { ...pulumiEnv(), PULUMI_BACKEND_URL: `file://${folder}/state`, PULUMI_CONFIG_PASSPHRASE: "t" };
+    const env = { ...pulumiEnv(), PULUMI_BACKEND_URL: stateUrl(`${folder}/state`), PULUMI_CONFIG_PASSPHRASE: "t" };
     return spawn("pulumi", [...args, "--non-interactive"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   }
 

@@ -14,6 +14,12 @@ export interface Finished {
 /** Settings as they stand in a stack's file, without the prefix `pgha:`. */
 export type RawSettings = Record<string, unknown>;
 
+/** A backend in a folder, with the options of the project's own. */
+export function stateUrl(folder: string): string {
+  const project = parse(readFileSync(join(checkoutRoot, "Pulumi.yaml"), "utf8")) as { backend: { url: string } };
+  return `file://${folder}${new URL(project.backend.url).search}`;
+}
+
 /**
  * A stack of a test's own: its own backend, settings file, machine names, network and ports, so that it never meets the
  * user's. `remove` takes everything away again, whatever state a failed test left it in.
@@ -32,7 +38,7 @@ export class TestStack {
     this.folder = mkdtempSync(join(base, `${name}-`));
     this.configFile = join(this.folder, `Pulumi.${name}.yaml`);
     // The operator's commands run in this process and find the backend by the environment, as a user's would.
-    process.env.PULUMI_BACKEND_URL = `file://${this.folder}`;
+    process.env.PULUMI_BACKEND_URL = stateUrl(this.folder);
     this.set({});
   }
 
