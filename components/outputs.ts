@@ -33,6 +33,8 @@ export interface ProxyOutput {
 /** What is known of a cluster without its secrets, for the operator's commands. */
 export interface ClusterOutput {
   name: string;
+  /** Where its machines are, for commands that switch one off. */
+  driver: Plan["settings"]["driver"];
   database: { name: string; owner: string; user: string };
   clock: Plan["settings"]["clock"];
   synchronous: "quorum" | "off";
@@ -90,7 +92,7 @@ export function clusterOutputs(
   made: { passwords: Passwords; pki: Pki; ready: remote.Command[] },
 ): ClusterOutputs {
   const { passwords, pki, ready } = made;
-  const { database, clock, postgresql, haproxy } = plan.settings;
+  const { driver, database, clock, postgresql, haproxy } = plan.settings;
   const proxies: ProxyOutput[] = plan.haproxy.map(({ name }, index) => ({
     name,
     host: "127.0.0.1",
@@ -130,6 +132,7 @@ export function clusterOutputs(
     caCertificate: pki.caCertificate,
     cluster: pulumi.all(nodes).apply((known) => ({
       name: plan.cluster,
+      driver,
       database,
       clock,
       synchronous: postgresql.synchronous,

@@ -1,8 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import type { Reached } from "./ask";
+import { benchCommand, type BenchOptions } from "./bench/command";
 import { loadCluster } from "./cluster";
+import { drillCommand, type DrillOptions } from "./drill/command";
 import { printEndpoints } from "./endpoints";
 import { exitCode, messageOf, OpsError } from "./errors";
+import { loadCommand, type LoadOptions } from "./load/command";
 import { logsCommand, psqlCommand, sshCommand } from "./shell";
 import { SshRunner } from "./ssh";
 import { statusCommand } from "./status";
@@ -17,6 +20,10 @@ const atLeast = (least: number) => (text: string) => {
   if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least}.`);
   return value;
 };
+
+const commas = (text: string) => text.split(",").filter((name) => name !== "");
+
+const numbers = (text: string) => commas(text).map((word) => atLeast(1)(word));
 
 /** Options every command may have. */
 interface Common {
@@ -79,6 +86,59 @@ export function program(done: (code: number) => void): Command {
     .option("--dry-run", "only say whether anything speaks against it")
     .action(async ({ stack, ...options }: Common & { to?: string; yes?: boolean; dryRun?: boolean }) => {
       done(await switchoverCommand(await reach(stack), options));
+    });
+
+  command(
+    "load",
+    "Writes and reads as applications do, at a fixed rate, and compares every acknowledged write with the database.",
+    ["load", "load --seconds 300 --pooled 200 --write 0", "load --json | jq .verification"],
+  )
+    .option("--seconds <s>", "how long", atLeast(1), 30)
+    .option("--pooled <rate>", "writes a second through PgBouncer", atLeast(0), 60)
+    .option("--write <rate>", "writes a second through HAProxy", atLeast(0), 40)
+    .option("--read <rate>", "reads a second on the read port", atLeast(0), 30)
+    .action(async ({ stack, ...options }: Common & LoadOptions) => {
+      done(await loadCommand(await reach(stack), options));
+    });
+
+  command(
+    "drill [faults...]",
+    "Breaks the cluster on purpose, under load, one fault after the other; heals it, and tells what clients felt and " +
+      "whether an acknowledged write was lost.",
+    [
+      "drill --list",
+      "drill",
+      "drill switchover power-off-leader --repeat 20 --html drill.html",
+      "drill kill-postmaster --clock fast,classic,pigsty-fast --repeat 5",
+      "drill random --seconds 14400 --json soak.json --html soak.html",
+      "drill original",
+    ],
+    false,
+  )
+    .option("--list", "what there is to choose from, and what is expected of each")
+    .option("--repeat <n>", "how often each fault is injected", atLeast(1), 1)
+    .option("--clock <names>", "clocks to compare, separated by commas (default: the cluster's own)", commas)
+    .option("--seconds <s>", "begin no drill after so many seconds", atLeast(1))
+    .option("--rate <n>", "writes a second while it goes on", atLeast(1), 100)
+    .option("--seed <text>", "repeat a random sequence")
+    .option("--json <file>", "write the report, anew after every drill, for machines")
+    .option("--html <file>", "the same, for people")
+    .option("--yes", "do not ask")
+    .action(async (names: string[], { stack, ...options }: Common & DrillOptions) => {
+      done(await drillCommand(await reach(stack), names, options));
+    });
+
+  command(
+    "bench",
+    "Throughput of pgbench on a proxy: straight to PostgreSQL, through HAProxy, through PgBouncer; as ratios.",
+    ["bench", "bench --clients 16,64 --seconds 10 --repeat 5", "bench --json > bench.json"],
+  )
+    .option("--clients <counts>", "numbers of clients", numbers, [1, 16, 64, 256])
+    .option("--seconds <s>", "length of each run", atLeast(1), 5)
+    .option("--repeat <n>", "how often each is run, interleaved", atLeast(1), 3)
+    .option("--scale <n>", "pgbench's scale factor", atLeast(1), 10)
+    .action(async ({ stack, ...options }: Common & BenchOptions) => {
+      done(await benchCommand(await reach(stack), options));
     });
 
   command(

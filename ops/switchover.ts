@@ -1,6 +1,6 @@
-import { createInterface } from "node:readline/promises";
 import { askPatroni, patroniCurl, type PatroniCluster, type Reached } from "./ask";
 import { nodeNamed } from "./cluster";
+import { confirmed } from "./confirm";
 import { exitCode, OpsError } from "./errors";
 import { quote } from "./process";
 import { getStatus, type Status } from "./status";
@@ -154,7 +154,10 @@ export async function switchoverCommand(reached: Reached, options: SwitchoverOpt
   }
   if (
     !options.yes &&
-    !(await confirmed(`Switch over from ${plan.from} to ${plan.to}? Writes stall for about two seconds.`))
+    !(await confirmed(
+      `Switch over from ${plan.from} to ${plan.to}? Writes stall for about two seconds.`,
+      "a switchover",
+    ))
   ) {
     console.log("Nothing was changed.");
     return exitCode.bad;
@@ -170,14 +173,4 @@ export async function switchoverCommand(reached: Reached, options: SwitchoverOpt
     );
   }
   return exitCode.ok;
-}
-
-async function confirmed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new OpsError("a switchover asks before it starts; add --yes where nobody can answer");
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
-  } finally {
-    terminal.close();
-  }
 }

@@ -3,11 +3,11 @@
  * whatever runs. Prints the machine's size, then one line per figure.
  */
 import { execFile } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism, totalmem } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import { loadCluster, type Cluster } from "../ops/cluster";
+import { machineSize } from "../ops/machine";
 import { query } from "../test/integration/support/sql";
 import { TestStack } from "../test/integration/support/stack";
 import { checkoutRoot, pulumiEnv } from "./env";
@@ -24,8 +24,8 @@ async function main(): Promise<void> {
   if (sizes.some((size) => !Number.isInteger(size) || size < 2 || size > 9))
     throw new Error("--sizes takes counts from 2 to 9: 3,5,7");
   await setup();
-  const model = /^model name\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? "unknown processor";
-  print("machine", `${availableParallelism()} x ${model}, ${Math.round(totalmem() / 1024 ** 3)} GiB`);
+  const { cpus, model, memoryGiB } = machineSize();
+  print("machine", `${cpus} x ${model}, ${memoryGiB} GiB`);
   for (const size of sizes) await measure(size, size === sizes[0] ? Number(values.seconds) : 0);
 }
 
@@ -36,7 +36,7 @@ async function measure(size: number, load: number): Promise<void> {
     name: "pgha-bench",
     nodes: { etcd: 3, postgresql: size, haproxy: 2 },
     network: { cidr: "10.91.0.0/24" },
-    ports: { write: 35500, read: 35501, stats: 37500, pooled: 36432 },
+    ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632 },
   });
   try {
     await stack.init();

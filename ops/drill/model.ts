@@ -1,5 +1,6 @@
 import type { Clock } from "../../components/clocks";
 import type { PathResult, Verification } from "../load/model";
+import type { Machine } from "../machine";
 
 /** Who saw or did something. */
 export type Layer = "drill" | "client" | "etcd" | "patroni" | "postgresql" | "haproxy" | "pgbouncer";
@@ -73,11 +74,13 @@ export interface Report {
   ended: string | null;
   /** Of random sequences: the same seed gives the same sequence. */
   seed: string | null;
-  machine: { cpus: number; model: string; memoryGiB: number };
+  machine: Machine;
   versions: Record<string, string>;
   load: { path: string; rate: number; clients: number }[];
   clocks: Record<string, Clock>;
   drills: DrillResult[];
+  /** Every change of the leader since the cluster was made, as Patroni keeps them: the timeline that ended, and why. */
+  history: { timeline: number; at: string | null; reason: string; leader: string | null }[];
   /** Everything that was written in the run, read back at its end; null while it runs. */
   verification: Verification | null;
   throughput?: Throughput;

@@ -34,6 +34,7 @@ export function fakeOutputs(): StackOutputs {
     caCertificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     cluster: {
       name: "pgha-dev",
+      driver: "incus",
       database: { name: "app", owner: "app_owner", user: "app" },
       clock: clocks.fast,
       synchronous: "quorum",

@@ -1,0 +1,130 @@
+import type { Clock } from "../../components/clocks";
+
+/**
+ * What an outage is made of, ms. The sum of a fault's terms is the longest time without an acknowledged write on the pooled
+ * path; they seldom all have their worst at once. For a cluster with at least two standbys, quorum commit and the load of
+ * `pgha load`.
+ */
+const terms = {
+  /** Life of the leader key: the leader renewed it just before it fell silent. */
+  ttl: ({ ttl }) => ttl * 1000,
+  /** etcd looks for ended leases every 500 ms (server/lease/lessor.go, `runLoop`). */
+  leaseScan: () => 500,
+  /**
+   * A new etcd leader gives every lease its full life again, and an election timeout (1 s) more (lessor.go, `Promote`).
+   * Before that, members wait for a random 1 to 2 s; a split vote makes them wait once more.
+   */
+  etcdElection: () => 1000 + 2 * 2000,
+  /** Patroni looks at PostgreSQL once a round (ha.py, `run_cycle`). */
+  loopWait: ({ loopWait }) => loopWait * 1000,
+  /** Patroni has a crashed leader start again for so long, then it needs another round (docs/dynamic_configuration.rst). */
+  restart: ({ primaryStartTimeout, loopWait }) =>
+    primaryStartTimeout > 0 ? (primaryStartTimeout + loopWait) * 1000 : 0,
+  /** A candidate asks every member how far it is, the dead leader too, and gives it 2 s (ha.py, `fetch_node_status`). */
+  probe: () => 2000,
+  /** PostgreSQL's own stop, and the second Patroni waits before it releases the key (ha.py, `demote`, `on_shutdown`). */
+  stop: () => 2000,
+  /** `pg_promote`, with the end of replay and a new timeline. Seldom above 100 ms. */
+  promotion: () => 1000,
+  /**
+   * A commit needs a standby again. The one that lost the race sleeps for 2 s before it follows the winner, when the
+   * switchover named a candidate (ha.py, `process_unhealthy_cluster`); else it may still be asking the dead leader.
+   */
+  follow: () => 2000,
+  /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval`, 5 s by default. */
+  walRetry: () => 5000,
+  /** Crash recovery of what the drill's load writes between two checkpoints. It grows with WAL, which no clock limits. */
+  recovery: () => 3000,
+  /** A daemon that died is started again by systemd (`RestartSec`). */
+  restartDelay: ({ restartDelay }) => restartDelay,
+  /** Patroni's start, until its first round is done: Python, the connection to etcd. HAProxy and PgBouncer are faster. */
+  start: () => 4000,
+  /** HAProxy looks at a server that is down every `downinter`, and while it comes up every `fastinter` (manual, 5.2). */
+  serverUp: ({ checkDown, checkFast, rise }) => checkDown + (rise - 1) * checkFast,
+  /** PgBouncer's last login failed just before (doc/config.md, `server_login_retry`). */
+  login: ({ loginRetry }) => loginRetry * 1000,
+  /** The longest pause of our load's clients between two tries to connect. */
+  client: () => 500,
+  /** The leader is alone for 3 s before it is switched off (drill/faults/combined.ts). */
+  alone: () => 3000,
+  /** For everything that takes its time on a busy machine: the scheduler, fsync, TLS handshakes. */
+  slowness: () => 2000,
+} satisfies Record<string, (clock: Clock) => number>;
+
+type Term = keyof typeof terms;
+
+/** From a leader that is ready until a client's write is acknowledged. */
+const reconnect: Term[] = ["serverUp", "login", "client", "slowness"];
+/** A leader that fell silent: its key ends, then a standby takes over. */
+const silent: Term[] = ["ttl", "leaseScan", "probe", "promotion", "follow", ...reconnect];
+/** The leader goes on, and so do the clients of at least one proxy. */
+const nothing: Term[] = ["slowness"];
+
+/** Every fault's terms; a text says why there is no bound. */
+const faults: Record<string, Term[] | string> = {
+  switchover: ["stop", "promotion", "follow", ...reconnect],
+  "kill-postmaster": ["loopWait", "restart", "stop", "promotion", "follow", ...reconnect],
+  "kill-backend": ["recovery", "walRetry", ...reconnect],
+  // PostgreSQL runs on, but HAProxy cuts the sessions to a server whose Patroni does not answer.
+  "kill-patroni": ["restartDelay", "start", ...reconnect],
+  "freeze-patroni": silent,
+  "freeze-postmaster":
+    "sessions go on and new ones hang for as long as it is frozen: Patroni does not look (patroni#1371)",
+  // Patroni hangs in its query, so it renews the key no more.
+  "freeze-postgresql": silent,
+  "stop-leader": ["stop", "probe", "promotion", "follow", ...reconnect],
+  "power-off-leader": silent,
+  // Another standby confirms.
+  "power-off-standby": nothing,
+  // The other proxy's clients go on.
+  "power-off-proxy": nothing,
+  "kill-haproxy": ["restartDelay", "start", ...reconnect],
+  "kill-pgbouncer": ["restartDelay", "start", "client", "slowness"],
+  "cut-leader": silent,
+  // Nothing, as long as failsafe mode finds every member (docs/dcs_failsafe_mode.rst); else as any leader that fell silent.
+  "cut-leader-from-etcd": silent,
+  "cut-leader-to-etcd": silent,
+  "cut-leader-from-standbys":
+    "the leader keeps its key and no standby confirms: writes wait for as long as the cut lasts",
+  "cut-standbys-to-leader":
+    "the leader keeps its key and no standby confirms: writes wait for as long as the cut lasts",
+  "power-off-etcd": nothing,
+  "power-off-etcd-leader": nothing,
+  // Failsafe mode keeps the leader.
+  "kill-etcd-all": nothing,
+  "disk-full-leader":
+    "which write meets the full disk first decides: WAL ends PostgreSQL, a table's file fails statements for as long as it lasts",
+  // Patroni's own idea of how long it leads is by the clock that jumped; the next round puts it right.
+  "clock-jump": ["loopWait", ...reconnect],
+  "power-off-leader-and-etcd-leader": ["etcdElection", "loopWait", ...silent],
+  "cut-standbys-then-power-off": ["alone", ...silent],
+};
+
+/**
+ * The longest time without an acknowledged write on the pooled path that a fault may cause on a clock, ms.
+ * @returns null when no bound can be given, or there is no such fault
+ */
+export function outageBound(fault: string, clock: Clock): number | null {
+  const chain = faults[fault];
+  return Array.isArray(chain) ? chain.reduce((sum, term) => sum + terms[term](clock), 0) : null;
+}
+
+/** A fault's worst case. */
+export interface WorstCase {
+  fault: string;
+  /** Milliseconds. */
+  bound: number | null;
+  /** What it is made of, or why there is none. */
+  because: string;
+}
+
+/** The worst case of every fault on a clock, for the documentation. Terms of no length are left out. */
+export function worstCases(clock: Clock): WorstCase[] {
+  return Object.entries(faults).map(([fault, chain]) => ({
+    fault,
+    bound: outageBound(fault, clock),
+    because: Array.isArray(chain)
+      ? chain.flatMap((term) => (terms[term](clock) > 0 ? `${term} ${terms[term](clock) / 1000}` : [])).join(" + ")
+      : chain,
+  }));
+}

@@ -1,0 +1,126 @@
+import { superuserSql } from "../../ask";
+import { planSwitchover, performSwitchover } from "../../switchover";
+import { getStatus } from "../../status";
+import { failoverHold, restartHold, type Fault } from "./fault";
+
+/** Shell: the process id of PostgreSQL's postmaster, in `$postmaster`. It is the oldest of those with its command line. */
+const postmaster = `postmaster=$(pgrep -o -u postgres -f '^/usr/lib/postgresql/[0-9]+/bin/postgres ')`;
+
+/**
+ * A backend to kill: one in the middle of a write if there is one, else any client's, else a helper process, whose violent
+ * end has the same consequences. Not one of replication's, which ends alone.
+ */
+const victim = `SELECT pid, backend_type, coalesce(state, 'idle') FROM pg_stat_activity
+  WHERE pid <> pg_backend_pid() AND usename IS DISTINCT FROM 'postgres' AND backend_type <> 'walsender'
+  ORDER BY backend_xid IS NULL, state IS DISTINCT FROM 'active', backend_type <> 'client backend', pid LIMIT 1`;
+
+/** Shell that lets every process of PostgreSQL and Patroni go on that was stopped. */
+export const thaw = `if frozen=$(pgrep -r T -u postgres); then
+  # shellcheck disable=SC2086
+  kill -CONT $frozen || true
+  echo "processes were stopped"
+fi`;
+
+const inPlaceOrOver = (primaryStartTimeout: number) =>
+  primaryStartTimeout === 0
+    ? "Patroni hands over to a standby at once; what was under way breaks off."
+    : "Patroni starts PostgreSQL again in place; what was under way breaks off.";
+
+export const processFaults: Fault[] = [
+  {
+    name: "switchover",
+    title: "Switchover to a standby",
+    main: true,
+    expects: () =>
+      "PostgreSQL ends cleanly on the old leader and a standby takes over. What was under way breaks off or waits; nothing is lost.",
+    hold: () => 2,
+    async inject(world) {
+      const { synchronous } = world.reached.cluster.outputs.cluster;
+      const plan = planSwitchover(await getStatus(world.reached), synchronous === "quorum");
+      const { promoted } = await performSwitchover(world.reached, plan);
+      return { targets: [plan.from], note: `${plan.from} -> ${plan.to}, promoted after ${promoted.toFixed(1)} s` };
+    },
+  },
+  {
+    name: "kill-postmaster",
+    title: "PostgreSQL killed on the leader",
+    main: true,
+    expects: ({ primaryStartTimeout }) => inPlaceOrOver(primaryStartTimeout),
+    hold: restartHold,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.on(leader, `${postmaster} && kill -KILL "$postmaster"`);
+      return { targets: [leader.name] };
+    },
+  },
+  {
+    name: "kill-backend",
+    title: "One backend killed on the leader, in a write",
+    expects: () =>
+      "PostgreSQL ends all its connections and recovers in place, in about a second. What was under way breaks off.",
+    hold: restartHold,
+    async inject(world) {
+      const leader = await world.leader();
+      const found = await world.on(leader, superuserSql("postgres", victim));
+      const [pid, kind, state] = found.split("|");
+      await world.on(leader, `kill -KILL ${Number(pid)}`);
+      return { targets: [leader.name], note: `${kind} ${pid} (${state})` };
+    },
+  },
+  {
+    name: "kill-patroni",
+    title: "Patroni killed on the leader",
+    main: true,
+    expects: ({ restartDelay }) =>
+      `systemd starts it again after ${restartDelay} ms and it goes on leading; PostgreSQL runs on. ` +
+      "HAProxy may miss it for a moment and cut the sessions to the leader.",
+    hold: restartHold,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.on(leader, "systemctl kill --kill-whom=main --signal=KILL patroni");
+      return { targets: [leader.name] };
+    },
+  },
+  {
+    name: "freeze-patroni",
+    title: "Patroni stopped (SIGSTOP) on the leader",
+    expects: ({ ttl }, synchronous) =>
+      `HAProxy takes the leader out when Patroni gives no answer; the key ends within ${ttl} s and a standby takes over. ` +
+      (synchronous === "quorum"
+        ? "The old leader cannot confirm a write without its standbys."
+        : "The old leader goes on confirming writes to whoever is still connected: they are lost."),
+    hold: failoverHold,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.on(leader, "systemctl kill --kill-whom=main --signal=STOP patroni");
+      return { targets: [leader.name] };
+    },
+  },
+  {
+    name: "freeze-postmaster",
+    title: "The postmaster stopped (SIGSTOP) on the leader",
+    expects: () =>
+      "Connections that exist work on; new ones to PostgreSQL get no answer for as long as it lasts. " +
+      "Nobody takes over: Patroni's own connection works.",
+    hold: restartHold,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.on(leader, `${postmaster} && kill -STOP "$postmaster"`);
+      return { targets: [leader.name] };
+    },
+  },
+  {
+    name: "freeze-postgresql",
+    title: "All of PostgreSQL stopped (SIGSTOP) on the leader: a hung server",
+    expects: ({ ttl }) =>
+      `Queries get no answer. Patroni hangs in one of its own, so its key ends within ${ttl} s and a standby takes over.`,
+    hold: failoverHold,
+    async inject(world) {
+      const leader = await world.leader();
+      // The postmaster first: it starts no further child.
+      const script = `${postmaster} && kill -STOP "$postmaster" && pgrep -P "$postmaster" | xargs kill -STOP`;
+      await world.on(leader, script);
+      return { targets: [leader.name] };
+    },
+  },
+];

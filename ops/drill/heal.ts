@@ -1,0 +1,58 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { NodeOutput } from "../../components/outputs";
+import type { Role } from "../../components/plan";
+import { messageOf, OpsError } from "../errors";
+import { units } from "../shell";
+import { setClockBack } from "./faults/clock";
+import { removeFiller } from "./faults/disk";
+import { mendNetwork } from "./faults/network";
+import { thaw } from "./faults/processes";
+import type { World } from "./world";
+
+/** How long a machine that was started may take until it answers, seconds. */
+const bootLimit = 90;
+
+/** Shell that undoes all that a fault can leave inside a machine, and says what it found. */
+export function healScript(role: Role): string {
+  // Not waited for: etcd is up only when a majority of its members is.
+  const start = units[role].map(
+    (unit) => `case $(systemctl show -P ActiveState ${unit}) in
+  inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
+esac`,
+  );
+  return ["set -e", mendNetwork, thaw, removeFiller, setClockBack, ...start].join("\n");
+}
+
+/**
+ * Undoes everything that any fault can leave, on these nodes at once, and may be repeated as often as you like. It does not
+ * wait until the cluster is whole.
+ * @param nodes @default all
+ * @returns what it had to undo, one line each
+ * @throws OpsError naming the nodes that it could not heal, after it has healed the others
+ */
+export async function heal(world: World, nodes: NodeOutput[] = world.reached.cluster.nodes): Promise<string[]> {
+  const outcomes = await Promise.allSettled(nodes.map((node) => healNode(world, node)));
+  const undone = nodes.flatMap((node, index) => {
+    const outcome = outcomes[index]!;
+    return outcome.status === "fulfilled" ? outcome.value.map((what) => `${node.name}: ${what}`) : [];
+  });
+  const failed = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [messageOf(outcome.reason)] : []));
+  if (failed.length > 0) throw new OpsError(`not everything could be healed: ${failed.join("; ")}`);
+  return undone;
+}
+
+async function healNode(world: World, node: NodeOutput): Promise<string[]> {
+  const undone = await world.power.on(node);
+  const { runner } = world.reached;
+  for (const deadline = Date.now() + bootLimit * 1000; ; await pause(500)) {
+    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role), {
+      timeout: 20_000,
+    });
+    if (code === 0) {
+      undone.push(...stdout.split("\n").filter(Boolean), ...(await world.power.restoreDisk(node)));
+      return undone;
+    }
+    const why = unreachable ?? (stderr.trim().split("\n").at(-1) || `exit code ${code}`);
+    if (!unreachable || Date.now() > deadline) throw new OpsError(`${node.name}: ${why}`);
+  }
+}
