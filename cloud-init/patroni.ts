@@ -55,6 +55,8 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         wal_sender_timeout: `${clock.tcpUserTimeout}ms`,
         wal_receiver_timeout: `${clock.tcpUserTimeout}ms`,
         wal_receiver_status_interval: "1s",
+        // A standby that was refused, as by a leader that recovers from a crash, tries again soon: commits wait for it.
+        wal_retrieve_retry_interval: "500ms",
         tcp_user_timeout: clock.tcpUserTimeout,
         tcp_keepalives_idle: Math.max(1, Math.ceil(clock.tcpUserTimeout / 2000)),
         tcp_keepalives_interval: 1,

@@ -31,8 +31,8 @@ const terms = {
    * switchover named a candidate (ha.py, `process_unhealthy_cluster`); else it may still be asking the dead leader.
    */
   follow: () => 2000,
-  /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval`, 5 s by default. */
-  walRetry: () => 5000,
+  /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval` (cloud-init/patroni.ts). */
+  walRetry: () => 500,
   /** Crash recovery of what the drill's load writes between two checkpoints. It grows with WAL, which no clock limits. */
   recovery: () => 3000,
   /** A daemon that died is started again by systemd (`RestartSec`). */

@@ -40,7 +40,7 @@ const patroni: Rule[] = [
   [/^INFO: (running pg_rewind from (?!dbname)\S+)$/, "note", "$1"],
   [/^INFO: (trying to )?(bootstrap from leader \S+).*/, "note", "$2"],
   [
-    /^(?:ERROR|CRITICAL|FATAL): (?!Request to server|Failed to get list|get_postgresql_status|watchprefix)(.*)/,
+    /^(?:ERROR|CRITICAL|FATAL): (?!Request to |Failed to get list|Exceeded retry|KVCache|watchprefix|get_|update_leader)(.*)/,
     "note",
     "$1",
   ],

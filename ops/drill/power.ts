@@ -122,8 +122,10 @@ const resize = (current: IncusInstance, size: string | undefined): IncusInstance
 
 /** A record with another value for one key, or without it. */
 function entriesWith(record: Record<string, string>, key: string, value: string | undefined): Record<string, string> {
-  const { [key]: _old, ...others } = record;
-  return value === undefined ? others : { ...others, [key]: value };
+  const changed = { ...record };
+  if (value === undefined) delete changed[key];
+  else changed[key] = value;
+  return changed;
 }
 
 const hostLinks: Links = {

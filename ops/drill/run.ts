@@ -41,17 +41,31 @@ export interface Progress {
  * Runs drills on a cluster that is whole, over one load whose ledger spans them all, and reads everything back at the end.
  * @throws OpsError when the cluster is not whole to begin with, or another drill runs on it
  */
-export async function runDrills(first: Reached, options: RunOptions): Promise<Report> {
-  const { signal, progress, save } = options;
-  let reached = first;
-  // A drill that was broken off may have left something; its guard heals, but may still be at it.
+export async function runDrills(reached: Reached, options: RunOptions): Promise<Report> {
+  const { progress } = options;
+  // Before anything else: two drills at once would undo each other's faults.
+  const guard = await startGuard(reached.cluster);
+  try {
+    await startWhole(reached, progress);
+    return await runAll(reached, options);
+  } finally {
+    await guard.dismiss();
+  }
+}
+
+/** Heals what a drill that was broken off left, and makes sure that nothing else is amiss. */
+async function startWhole(reached: Reached, progress: Progress): Promise<void> {
   const undone = await heal(makeWorld(reached, randomFrom("")));
   if (undone.length > 0) progress.detail(`healed what an earlier drill left: ${undone.join("; ")}`);
   const { seconds, complaints } = await becomesWhole(reached, { timeout: undone.length > 0 ? 240 : 20, loaded: false });
   if (seconds === null) {
     throw new OpsError(`a drill starts on a cluster that is whole; this one is not:\n  - ${complaints.join("\n  - ")}`);
   }
-  const guard = await startGuard(reached.cluster);
+}
+
+async function runAll(first: Reached, options: RunOptions): Promise<Report> {
+  const { signal, progress, save } = options;
+  let reached = first;
   const ownClock = clockName(reached.cluster.outputs.cluster.clock);
   const report = await begin(reached, options);
   const load = await Load.open(reached, { paths: options.load });
@@ -85,7 +99,6 @@ export async function runDrills(first: Reached, options: RunOptions): Promise<Re
     save(report);
     await load.close();
     if (clock !== ownClock) await withClock(reached, undefined);
-    await guard.dismiss();
   }
   return report;
 }

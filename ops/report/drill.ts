@@ -56,7 +56,7 @@ function body(drill: DrillResult, index: number): Markup {
   <dl class="facts">${facts.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
   <figure class="timeline" data-drill="${index}"></figure>
   <div class="tables">${failover(drill)}${readBack(verification)}${clients(paths)}${errors(paths)}</div>
-  <details class="events" data-drill="${index}"><summary>What each layer saw, as a table</summary></details>
+  <details class="events"><summary>What each layer saw, as a table</summary><div data-drill="${index}"></div></details>
 </div>`;
 }
 

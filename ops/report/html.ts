@@ -82,7 +82,7 @@ let made: Assets | undefined;
 function assets(): Assets {
   return (made ??= {
     style: trusted(
-      ["style.css", "drills.css", "timeline.css"]
+      ["style.css", "tables.css", "drills.css", "timeline.css"]
         .map((name) => readFileSync(join(__dirname, "page", name), "utf8"))
         .join(""),
     ),

@@ -16,10 +16,12 @@ export function summaryLines(report: Report): string[] {
       : []),
     ...(compared
       ? [
-          ...compared.overall.map(
-            ({ clock, ratio: mean, faults }) =>
-              `${clock}: ${ratio(mean)} the median outage of ${compared.baseline}, geometric mean over ${faults} faults`,
-          ),
+          ...compared.overall
+            .filter(({ clock }) => clock !== compared.baseline)
+            .map(
+              ({ clock, ratio: mean, faults }) =>
+                `${clock}: ${ratio(mean)} the median outage of ${compared.baseline}, geometric mean over ${faults} faults`,
+            ),
           "",
         ]
       : []),

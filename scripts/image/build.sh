@@ -75,7 +75,7 @@ masked=(
   systemd-networkd-wait-online.service systemd-networkd-persistent-storage.service systemd-network-generator.service
   systemd-resolved.service systemd-timesyncd.service systemd-hostnamed.socket systemd-creds.socket systemd-sysext.socket
   systemd-modules-load.service systemd-binfmt.service systemd-firstboot.service systemd-pstore.service ldconfig.service
-  systemd-journal-flush.service systemd-update-utmp.service systemd-update-done.service kmod-static-nodes.service
+  systemd-update-utmp.service systemd-update-done.service kmod-static-nodes.service
   systemd-remount-fs.service modprobe@.service
   systemd-ask-password-console.path systemd-ask-password-wall.path
   sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount sys-kernel-config.mount sys-fs-fuse-connections.mount tmp.mount run-lock.mount

@@ -10,9 +10,9 @@ import { OpsError } from "../../ops/errors";
 import { fakeReached, unreachable, type Answer } from "./ops-fixture";
 import { bash, temporaryFolder } from "./support/bash";
 
-const power = (restore: Power["restore"]): Power => {
+const power = (on: Power["on"], restoreDisk: Power["restoreDisk"] = () => Promise.resolve([])): Power => {
   const never = () => Promise.reject(new Error("a heal switches nothing off"));
-  return { off: never, stop: never, restrictDisk: never, restore };
+  return { off: never, stop: never, on, restrictDisk: never, restoreDisk };
 };
 
 describe("healing after a drill", () => {

@@ -29,7 +29,13 @@ function notingWorld(): World & { done: string[] } {
   return {
     reached,
     done,
-    power: { off: note("off"), stop: note("stop"), restrictDisk: note("restrict"), restore: () => Promise.resolve([]) },
+    power: {
+      off: note("off"),
+      stop: note("stop"),
+      on: () => Promise.resolve([]),
+      restrictDisk: note("restrict"),
+      restoreDisk: () => Promise.resolve([]),
+    },
     clock: clocks.fast,
     random: () => 0,
     leader: () => Promise.resolve(nodes("postgresql")[1]!),

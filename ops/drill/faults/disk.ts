@@ -28,7 +28,8 @@ export const diskFaults: Fault[] = [
   {
     name: "disk-full-leader",
     title: "The leader's disk full",
-    expects: () => "PostgreSQL crashes when it cannot write its log, and cannot start again; a standby takes over.",
+    expects: () =>
+      "PostgreSQL crashes when it cannot write its log. It may come back and crash again before it stays down; then a standby takes over.",
     hold: failoverHold,
     needs: needsPower,
     async inject(world) {

@@ -57,7 +57,7 @@ export const processFaults: Fault[] = [
     name: "kill-backend",
     title: "One backend killed on the leader, in a write",
     expects: () =>
-      "PostgreSQL ends all its connections and recovers in place, in about a second. What was under way breaks off.",
+      "PostgreSQL ends all its connections and recovers in place; what was under way breaks off. Writes go on when a standby streams again.",
     hold: restartHold,
     async inject(world) {
       const leader = await world.leader();

@@ -27,9 +27,11 @@ export function showTimeline(figure, drill) {
     canvas.replaceChildren(drawn.svg, ...explained(drill, drawn));
   }
   new ResizeObserver(([{ contentRect }]) => {
-    if (Math.round(contentRect.width) === width) return;
-    width = Math.round(contentRect.width);
-    if (width > 0) redraw();
+    const wide = Math.round(contentRect.width);
+    // A drill that was closed has no width.
+    if (wide === 0 || wide === width) return;
+    width = wide;
+    redraw();
   }).observe(canvas);
 }
 

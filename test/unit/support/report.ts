@@ -11,9 +11,8 @@ export const hostile = `</script><script>alert("1")</script><img src="http://198
 const random = randomFrom("sample");
 const about = (value: number) => value * (0.85 + 0.3 * random());
 
-/** The load begins, and the fault comes, so many ms before all else; the whole drill takes so many seconds. */
-const injectedAt = 4_000;
-const length = 45;
+/** When the fault comes, ms since the load began; and how long a drill takes, seconds. */
+const [injectedAt, length] = [4_000, 45];
 
 export function verification(change: Partial<Verification> = {}): Verification {
   return {
@@ -38,14 +37,12 @@ export function verification(change: Partial<Verification> = {}): Verification {
 
 /** One path that stalls for `gap` ms from the fault on, and works off what was due meanwhile in one second. */
 export function path(name: PathResult["path"], rate: number, gap: number): PathResult {
-  const stalled = (second: number) => second * 1000 >= injectedAt && (second + 1) * 1000 <= injectedAt + gap;
   const freed = Math.floor((injectedAt + gap) / 1000);
   const seconds = Array.from({ length }, (_, second): Second => {
-    const broken = stalled(second);
+    const broken = second * 1000 >= injectedAt && second < freed;
     const atFault = second === injectedAt / 1000 && gap > 0;
     const burst = second === freed && gap > 0;
     const usual = about(9);
-    const slow = burst ? gap : usual * 6;
     return {
       second,
       acknowledged: broken ? 0 : burst ? Math.round(rate * (gap / 1000 + 0.5)) : Math.round(about(rate)),
@@ -55,7 +52,7 @@ export function path(name: PathResult["path"], rate: number, gap: number): PathR
       p50: broken ? null : usual / 3,
       p95: broken ? null : usual,
       p99: broken ? null : burst ? gap * 0.9 : usual * 2,
-      max: broken ? null : slow,
+      max: broken ? null : burst ? gap : usual * 6,
     };
   });
   const sum = (key: "acknowledged" | "failed" | "unknown") => seconds.reduce((total, one) => total + one[key], 0);
