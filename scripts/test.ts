@@ -21,9 +21,11 @@ const parts: Part[] = [
   { name: "lint", budget: 180, command: ["eslint", "."], counts: false },
   { name: "types", budget: 180, command: ["tsc", "--noEmit"], counts: false },
   { name: "unit", budget: 300, command: mocha("test/unit/*.test.ts"), counts: true },
+  { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true },
   { name: "driver", budget: 300, command: mocha("test/integration/incus*.test.ts"), counts: true },
   { name: "smallest", budget: 600, command: mocha("test/integration/smallest.test.ts"), counts: true },
   { name: "cluster", budget: 1200, command: mocha("test/integration/cluster.test.ts"), counts: true },
+  { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },
 ];
 
 async function main(wanted: string[]): Promise<number> {
