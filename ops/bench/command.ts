@@ -31,7 +31,7 @@ export async function benchCommand(reached: Reached, options: BenchOptions): Pro
   };
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
   try {
-    const { cpus, ...machine } = machineSize();
+    const machine = machineSize();
     const result = await bench(reached, {
       clients,
       seconds,
@@ -41,10 +41,10 @@ export async function benchCommand(reached: Reached, options: BenchOptions): Pro
       progress: (done, all, run) =>
         console.error(`${done + 1}/${all}  ${run.work}, ${run.path}, ${run.commit}, ${run.clients} clients`),
     });
-    if (json) console.log(JSON.stringify({ machine: { cpus, ...machine }, ...result }, null, 2));
+    if (json) console.log(JSON.stringify({ machine, ...result }, null, 2));
     else {
       for (const line of formatThroughput(result)) console.log(line);
-      console.log(`${cpus} CPUs (${machine.model}), which pgbench, the proxies and all of the cluster share.`);
+      console.log(`${machine.cpus} CPUs (${machine.model}), which pgbench, the proxies and all of the cluster share.`);
     }
     return stop.signal.aborted || result.runs.some(({ failed }) => failed > 0) ? exitCode.bad : exitCode.ok;
   } finally {

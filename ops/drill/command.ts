@@ -3,6 +3,7 @@ import { renameSync, writeFileSync } from "node:fs";
 import type { Reached } from "../ask";
 import { confirmed } from "../confirm";
 import { exitCode, OpsError } from "../errors";
+import { usualClients } from "../load/command";
 import type { LoadPath } from "../load/load";
 import { renderReport } from "../report/html";
 import { summaryLines } from "../report/terminal";
@@ -34,9 +35,9 @@ export interface DrillOptions {
 
 /** Clients of every kind at once, as an application's processes have them. @param rate writes a second */
 const usualLoad = (rate = 100): LoadPath[] => [
-  { path: "pooled", rate: 0.6 * rate, clients: 12 },
-  { path: "write", rate: 0.4 * rate, clients: 8 },
-  { path: "read", rate: 0.3 * rate, clients: 6 },
+  { path: "pooled", rate: 0.6 * rate, clients: usualClients.pooled },
+  { path: "write", rate: 0.4 * rate, clients: usualClients.write },
+  { path: "read", rate: 0.3 * rate, clients: usualClients.read },
 ];
 
 /** Seconds of load before a fault, and after all is whole. */

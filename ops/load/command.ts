@@ -16,15 +16,15 @@ export interface LoadOptions {
 
 const mostSeconds = 24 * 3600;
 
-/** Connections of each path, as those of an application with a few processes. */
-const clients = { pooled: 12, write: 8, read: 6 };
+/** Clients of each path, as many as an application of a few processes has. */
+export const usualClients = { pooled: 12, write: 8, read: 6 };
 
 /** `pgha load`. Ctrl-C ends it early; what was written is still compared, and cleared away. */
 export async function loadCommand(reached: Reached, options: LoadOptions): Promise<number> {
   const { seconds, json } = options;
   if (seconds > mostSeconds) throw new OpsError(`a load runs ${mostSeconds} s at most`);
   const paths = (["pooled", "write", "read"] as const)
-    .map((path): LoadPath => ({ path, rate: options[path], clients: clients[path] }))
+    .map((path): LoadPath => ({ path, rate: options[path], clients: usualClients[path] }))
     .filter(({ rate }) => rate > 0);
 
   const stop = new AbortController();

@@ -42,7 +42,7 @@ describe("drills", function () {
   }
 
   it("the main faults: nothing lost, whole again after each, no outage over its bound", async () => {
-    const { code, report, said } = await drill("drill-gate");
+    const { code, report, said } = await drill("drill-gate", "--rate", "120");
     for (const result of report.drills) console.log(`      ${line(result)}`);
     assert.deepEqual(
       report.drills.flatMap((result) => result.faults.map((fault) => `${result.fault}: ${fault}`)),
@@ -78,5 +78,5 @@ function line({ fault, skipped, outage, verification, whole }: DrillResult): str
   if (skipped) return `${fault}: skipped, ${skipped}`;
   const bound = outage.bound === null ? "no bound" : `at most ${(outage.bound / 1000).toFixed(1)} s`;
   const gap = `longest gap ${(outage.measured / 1000).toFixed(2)} s (${bound})`;
-  return `${fault}: ${gap}, ${verification.acknowledged} acknowledged, ${verification.lost} lost, whole after ${whole} s`;
+  return `${fault}: ${gap}, ${verification.acknowledged} acknowledged, ${verification.lost} lost, whole after ${whole?.toFixed(1)} s`;
 }

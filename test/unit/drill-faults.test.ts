@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { clocks } from "../../components/clocks";
 import type { NodeOutput } from "../../components/outputs";
 import { nodesOf } from "../../ops/cluster";
@@ -9,6 +8,7 @@ import { healScript } from "../../ops/drill/heal";
 import type { World } from "../../ops/drill/world";
 import { OpsError } from "../../ops/errors";
 import { fakeReached } from "./ops-fixture";
+import { shellcheck } from "./support/shellcheck";
 
 /** What the issue wants tested, by the names that go into reports. */
 const wanted = [
@@ -48,14 +48,8 @@ function notingWorld(): World & { done: string[] } {
   };
 }
 
-function shellcheck(script: string): void {
-  const { error, status, stdout } = spawnSync("shellcheck", ["--color=never", "--shell=bash", "-"], {
-    input: script,
-    encoding: "utf8",
-  });
-  if (error) assert.fail(`shellcheck is missing: ${error.message}`);
-  assert.equal(status, 0, `${script}\n${stdout}`);
-}
+/** A script on standard input. */
+const bash = ["--shell=bash", "-"];
 
 describe("drill faults", () => {
   const injected = new Map<string, { targets: string[]; done: string[] }>();
@@ -117,8 +111,8 @@ describe("drill faults", () => {
   it("have shell that shellcheck has nothing against", () => {
     const scripts = [...injected.values()].flatMap(({ done }) => done).filter((line) => /^\w+: /.test(line));
     assert.ok(scripts.length >= 14, String(scripts.length));
-    for (const script of new Set(scripts.map((line) => line.replace(/^\w+: /, "")))) shellcheck(script);
-    for (const role of ["etcd", "postgresql", "haproxy"] as const) shellcheck(healScript(role));
+    for (const script of new Set(scripts.map((line) => line.replace(/^\w+: /, "")))) shellcheck(bash, script);
+    for (const role of ["etcd", "postgresql", "haproxy"] as const) shellcheck(bash, healScript(role));
   });
 
   describe("of the network", () => {

@@ -14,7 +14,10 @@ describe("the command pgha", function () {
   it("has help with examples and exit codes for every command", () => {
     const commands = program(() => undefined).commands;
     assert.deepEqual(commands.map((command) => command.name()).sort(), [
+      "bench",
+      "drill",
       "endpoints",
+      "load",
       "logs",
       "psql",
       "ssh",

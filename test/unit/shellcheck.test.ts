@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { convergeCommand } from "../../cloud-init/converge";
@@ -7,6 +6,7 @@ import { plainFiles } from "../../components/outputs";
 import { roles } from "../../components/plan";
 import { plan } from "./support/settings";
 import { innerScript } from "./support/shell";
+import { shellcheck } from "./support/shellcheck";
 
 const root = join(__dirname, "../..");
 
@@ -24,17 +24,6 @@ function shellFiles(folder = root): string[] {
       /\.(sh|bash)$/.test(entry.name) || /^#!.*\b(ba|da)?sh\b/.test(readFileSync(file, "latin1").slice(0, 80));
     return isShell ? [relative(root, file)] : [];
   });
-}
-
-function shellcheck(args: string[], input?: string): void {
-  const { error, status, stdout, stderr } = spawnSync("shellcheck", ["--color=never", "--external-sources", ...args], {
-    cwd: root,
-    input,
-    encoding: "utf8",
-  });
-  if (error)
-    assert.fail(`shellcheck is missing: install it (Debian, Ubuntu: sudo apt install shellcheck), ${error.message}`);
-  assert.equal(status, 0, `\n${stdout}${stderr}`);
 }
 
 describe("shellcheck", () => {

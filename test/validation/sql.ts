@@ -1,8 +1,10 @@
-import { isIP } from "node:net";
-import { Client, type ClientConfig } from "pg";
+import type { Client, ClientConfig } from "pg";
 import type { ProxyOutput } from "../../components/outputs";
 import { messageOf } from "../../ops/errors";
+import { clientConfig as doorConfig, leave, open } from "../../ops/load/connect";
 import { cluster } from "./context";
+
+export { open };
 
 export type Who = "app" | "owner";
 export type Use = "write" | "read" | "pooled";
@@ -18,32 +20,8 @@ export const proxies = () => cluster().outputs.cluster.proxies;
 
 /** How a client connects: TLS, with the server's certificate and name verified. `encrypted: false`: in plaintext. */
 export function clientConfig({ who, use, proxy }: Door, { encrypted = true, patience = 5000 } = {}): ClientConfig {
-  const { outputs } = cluster();
-  const { username, password } = new URL(who === "app" ? outputs.writeUrl : outputs.ownerUrl);
-  return {
-    host: proxy.host,
-    port: proxy.ports[use],
-    database: outputs.cluster.database.name,
-    user: username,
-    password,
-    application_name: "pgha validate",
-    connectionTimeoutMillis: 3000,
-    query_timeout: patience,
-    ssl: encrypted && { ca: outputs.caCertificate, servername: isIP(proxy.host) ? "localhost" : proxy.host },
-  };
-}
-
-/** Opens a connection. A connection that breaks later is told by the query under way, not by a crash. */
-export async function open(config: ClientConfig): Promise<Client> {
-  const client = new Client(config);
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
-  } catch (error) {
-    void client.end().catch(() => undefined);
-    throw error;
-  }
-  return client;
+  const config = doorConfig(cluster(), { who, path: use, proxy }, patience);
+  return { ...config, application_name: "pgha validate", ssl: encrypted && config.ssl };
 }
 
 /** Uses a connection and closes it. */
@@ -51,8 +29,7 @@ export async function using<T>(client: Client, work: (client: Client) => Promise
   try {
     return await work(client);
   } finally {
-    // Closing waits for the server's farewell, which a stalled one never says.
-    void client.end().catch(() => undefined);
+    leave(client);
   }
 }
 
