@@ -186,10 +186,10 @@ const progress: Progress = {
 
 function outcome({ skipped, outage, paths, verification, faults: wrong, ok }: DrillResult): string[] {
   if (skipped) return [`skipped: ${skipped}`];
-  const sum = (key: "acknowledged" | "failed" | "unknown") =>
+  const sum = (key: "due" | "acknowledged" | "failed" | "unknown") =>
     paths.filter(({ path }) => path !== "read").reduce((total, path) => total + path[key], 0);
   return [
-    `longest gap ${(outage.measured / 1000).toFixed(2)} s; ${sum("acknowledged")} writes acknowledged, ` +
+    `longest gap ${(outage.measured / 1000).toFixed(2)} s; of ${sum("due")} writes ${sum("acknowledged")} acknowledged, ` +
       `${sum("failed")} failed, ${sum("unknown")} unknown; ${verification.lost} lost`,
     ...(ok ? ["ok"] : wrong.map((text) => `FAILED: ${text}`)),
   ];

@@ -25,11 +25,23 @@ export function summaryLines(report: Report): string[] {
           "",
         ]
       : []),
+    ...successions(report),
     `${passed} passed, ${failed} failed, ${skipped} skipped.`,
     `Acknowledged writes: ${acknowledged}, lost: ${lost}, duplicates: ${duplicates}; ` +
       `of unknown fate: ${unknown.committed} are there, ${unknown.absent} are not.`,
     verdictText(summary),
   ];
+}
+
+/** Every change of the leader in the run. */
+function successions({ drills }: Report): string[] {
+  const changes = drills.filter(({ timeline }) => timeline.before !== timeline.after);
+  if (changes.length === 0) return [];
+  const lines = changes.map(
+    ({ fault, leader, timeline }) =>
+      `timeline ${timeline.before} -> ${timeline.after}: ${leader.before} -> ${leader.after}, ${fault}`,
+  );
+  return [...lines, ""];
 }
 
 const columns = ["FAULT", "CLOCK", "RUNS", "MIN", "P50", "P95", "MAX", "BOUND", "ERRORS", "LOST", "WHOLE", "VERDICT"];

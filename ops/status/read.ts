@@ -9,6 +9,11 @@ import type { Probe } from "./probe";
 /** `GET /patroni` of Patroni 4.1, as far as it is used here. */
 interface PatroniAnswer {
   state?: string;
+  role?: string;
+  timeline?: number;
+  replication_state?: string;
+  sync_standby?: boolean;
+  quorum_standby?: boolean;
   server_version?: number;
   pending_restart?: boolean;
   patroni?: { version?: string };
@@ -23,7 +28,7 @@ type EtcdStatus = {
 /** Makes the picture of a cluster from what its nodes answered. */
 export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[], now = new Date()): Status {
   const views = probes.flatMap((probe) => parseJson<PatroniCluster>(probe.sections.get("cluster") ?? "") ?? []);
-  const view = views.find((candidate) => Array.isArray(candidate.members));
+  const view = views.find((candidate) => Array.isArray(candidate.members)) ?? withoutEtcd(probes);
   const members = new Map((view?.members ?? []).map((member) => [member.name, member]));
   const of = (role: Probe["node"]["role"]) => probes.filter(({ node }) => node.role === role);
   const leader = [...members.values()].find((member) => member.role === "leader");
@@ -48,6 +53,25 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
   status.warnings = assess(status, cluster);
   status.whole = status.warnings.length === 0;
   return status;
+}
+
+/** Without etcd no Patroni knows the cluster, but each knows its own node: in failsafe mode the leader leads on. */
+function withoutEtcd(probes: Probe[]): PatroniCluster {
+  const members = probes.flatMap(({ node, sections }): PatroniMember[] => {
+    const own = parseJson<PatroniAnswer>(sections.get("patroni") ?? "");
+    if (!own?.state || !own.role) return [];
+    const standby = own.quorum_standby ? "quorum_standby" : own.sync_standby ? "sync_standby" : "replica";
+    const leads = own.role === "primary";
+    return [
+      {
+        name: node.name,
+        role: leads ? "leader" : standby,
+        state: own.replication_state ?? own.state,
+        timeline: own.timeline,
+      },
+    ];
+  });
+  return { members };
 }
 
 const reach = ({ node, unreachable }: Probe) => ({

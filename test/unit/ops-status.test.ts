@@ -84,6 +84,20 @@ describe("pgha status", () => {
       warns: [/^etcd has no quorum: 1 of 3/, /^etcd2 is unreachable/, /^etcd3 is not healthy$/],
     },
     {
+      name: "all of etcd gone, and a leader that goes on in failsafe mode",
+      changes: {
+        ...Object.fromEntries(["etcd1", "etcd2", "etcd3"].map((name) => [name, unreachable])),
+        postgresql1: databaseAnswer("", { role: "primary", timeline: 3 }),
+        ...Object.fromEntries(
+          ["postgresql2", "postgresql3"].map((name) => [
+            name,
+            databaseAnswer("", { role: "replica", timeline: 3, replication_state: "streaming", quorum_standby: true }),
+          ]),
+        ),
+      },
+      warns: [/^etcd has no quorum: 0 of 3/, /^etcd1 is un/, /^etcd2 is un/, /^etcd3 is un/],
+    },
+    {
       name: "an alarm of etcd",
       changes: { etcd1: etcdAnswer(11, { alarm: 1 }) },
       warns: [/^etcd1 has the alarm NOSPACE$/],
