@@ -21,9 +21,14 @@ const atLeast = (least: number) => (text: string) => {
   return value;
 };
 
+const count = (text: string) => {
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 1.");
+  return Number(text);
+};
+
 const commas = (text: string) => text.split(",").filter((name) => name !== "");
 
-const numbers = (text: string) => commas(text).map((word) => atLeast(1)(word));
+const numbers = (text: string) => commas(text).map(count);
 
 /** Options every command may have. */
 interface Common {
@@ -116,7 +121,7 @@ export function program(done: (code: number) => void): Command {
     false,
   )
     .option("--list", "what there is to choose from, and what is expected of each")
-    .option("--repeat <n>", "how often each fault is injected", atLeast(1), 1)
+    .option("--repeat <n>", "how often each fault is injected", count, 1)
     .option("--clock <names>", "clocks to compare, separated by commas (default: the cluster's own)", commas)
     .option("--seconds <s>", "begin no drill after so many seconds", atLeast(1))
     .option("--rate <n>", "writes a second while it goes on", atLeast(1), 100)
@@ -134,9 +139,9 @@ export function program(done: (code: number) => void): Command {
     ["bench", "bench --clients 16,64 --seconds 10 --repeat 5", "bench --json > bench.json"],
   )
     .option("--clients <counts>", "numbers of clients", numbers, [1, 16, 64, 256])
-    .option("--seconds <s>", "length of each run", atLeast(1), 5)
-    .option("--repeat <n>", "how often each is run, interleaved", atLeast(1), 3)
-    .option("--scale <n>", "pgbench's scale factor", atLeast(1), 10)
+    .option("--seconds <s>", "length of each run", count, 5)
+    .option("--repeat <n>", "how often each is run, interleaved", count, 3)
+    .option("--scale <n>", "pgbench's scale factor", count, 10)
     .action(async ({ stack, ...options }: Common & BenchOptions) => {
       done(await benchCommand(await reach(stack), options));
     });

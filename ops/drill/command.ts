@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { renameSync, writeFileSync } from "node:fs";
+import { accessSync, constants, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { Reached } from "../ask";
 import { confirmed } from "../confirm";
-import { exitCode, OpsError } from "../errors";
+import { exitCode, messageOf, OpsError } from "../errors";
 import { usualClients } from "../load/command";
 import type { LoadPath } from "../load/load";
 import { renderReport } from "../report/html";
@@ -60,6 +61,7 @@ export async function drillCommand(reached: Reached, names: string[], options: D
     return exitCode.ok;
   }
   const plan = planDrills(names, options, clockName(own));
+  for (const path of [options.json, options.html]) if (path) requireWritable(path);
   const question = `This breaks ${reached.cluster.outputs.cluster.name} on purpose, and puts it right again. Go on?`;
   if (!options.yes && !(await confirmed(question, "a drill"))) return exitCode.bad;
 
@@ -145,6 +147,15 @@ function expand(name: string): string[] {
 /** Whether nothing was lost and every drill went as it should. A report without a drill that ran shows nothing. */
 export const passed = ({ drills, verification }: Report) =>
   drills.some(({ skipped }) => !skipped) && drills.every(({ ok }) => ok) && verification?.ok === true;
+
+/** @throws OpsError when a report could not be written there: better now than after the first drill */
+function requireWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw new OpsError(`no report can be written to ${path}: ${messageOf(error)}`);
+  }
+}
 
 function save(report: Report, { json, html }: DrillOptions): void {
   const files = [

@@ -38,6 +38,8 @@ describe("the command pgha", function () {
     [["nonsense"], /^pgha: unknown command 'nonsense'/],
     [["status", "--nonsense"], /^pgha: unknown option '--nonsense'/],
     [["status", "--watch", "soon"], /^pgha: .*must be a number from 0\.5/],
+    [["drill", "--repeat", "0"], /^pgha: .*must be a whole number from 1/],
+    [["bench", "--clients", "16,many"], /^pgha: .*must be a whole number from 1/],
     [["logs"], /^pgha: missing required argument 'node'/],
     [["status", "--stack", "../x y"], /^pgha: '\.\.\/x y' is no name of a stack/],
   ];
