@@ -39,14 +39,15 @@ export function pgbouncerFiles(plan: Plan): File[] {
       max_db_connections: pool.size,
       max_prepared_statements: pool.preparedStatements,
       server_login_retry: clock.loginRetry,
-      server_connect_timeout: clock.connectTimeout,
+      // HAProxy holds a login while nobody leads. Were it to fail, PgBouncer would answer new queries with its error.
+      server_connect_timeout: clock.hold > 0 ? clock.hold + 5 : Math.ceil(clock.connectTimeout / 1000),
       query_wait_timeout: 120,
       server_idle_timeout: 600,
+      // A peer that vanished. Not by tcp_user_timeout: that ends a client, too, that takes its time to read a long answer.
       tcp_keepalive: 1,
-      tcp_keepidle: Math.max(1, Math.ceil(clock.tcpUserTimeout / 2000)),
+      tcp_keepidle: Math.max(1, Math.ceil(clock.peerTimeout / 2000)),
       tcp_keepintvl: 1,
       tcp_keepcnt: 3,
-      tcp_user_timeout: clock.tcpUserTimeout,
       // Drivers set these at connect; PgBouncer does not track them.
       ignore_startup_parameters: "extra_float_digits,options",
       log_connections: 0,

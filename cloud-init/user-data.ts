@@ -15,6 +15,9 @@ const sysctl = {
   "net.ipv4.tcp_keepalive_intvl": 10,
   "net.ipv4.tcp_keepalive_probes": 3,
   "net.ipv4.tcp_syn_retries": 2,
+  // A peer that vanished while an answer was on its way to it: given up after about 13 s, not 15 minutes. One that is only slow
+  // to read still acknowledges, and stays.
+  "net.ipv4.tcp_retries2": 5,
   "net.core.somaxconn": 4096,
   "net.ipv4.ip_local_port_range": "10000 65000",
   "vm.swappiness": 1,

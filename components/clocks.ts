@@ -22,23 +22,59 @@ export interface Clock {
   fall: number;
   /** HAProxy: good checks in a row that mark a server up. */
   rise: number;
-  /** HAProxy and PgBouncer: how long a connection to a server may take to open, seconds. */
+  /**
+   * HAProxy: how long a connection to a server may take to open, milliseconds. It waits as long, 1 s at most, before it tries a
+   * server again that refused (manual, `retries`), so a long one is felt by every client that connects in a failover.
+   */
   connectTimeout: number;
   /** HAProxy: how long a client or server may be silent before its session is cut, seconds. */
   idleTimeout: number;
   /** PgBouncer: pause before a failed server login is tried again (`server_login_retry`), seconds. */
   loginRetry: number;
-  /** How long sent data may stay unacknowledged before a connection is dead (`TCP_USER_TIMEOUT`), milliseconds. */
-  tcpUserTimeout: number;
+  /** HAProxy: how long a new connection for writes is held while nobody leads, seconds. 0: it is refused at once. */
+  hold: number;
+  /** PgBouncer: how long a planned switchover may keep the pools paused, seconds. 0: they are not paused. */
+  pause: number;
+  /** Witnesses: a leader that is gone loses its key once it has not renewed it for so long, seconds. 0: there are none. */
+  witness: number;
+  /** Witnesses: 1: they free the key. 0: they only write into their journals that they would. */
+  witnessArmed: number;
+  /**
+   * How long a peer may be silent before its connection is taken for dead, milliseconds: PostgreSQL's `wal_sender_timeout` and
+   * `wal_receiver_timeout`; half of it everywhere else before TCP probes it three times, a second apart. Never `TCP_USER_TIMEOUT`,
+   * which also ends a client that takes its time to read a long answer.
+   */
+  peerTimeout: number;
   /** systemd: pause before a daemon that died is started again (`RestartSec`), milliseconds. */
   restartDelay: number;
 }
+
+const fast = {
+  ttl: 20,
+  loopWait: 1,
+  retryTimeout: 3,
+  primaryStartTimeout: 0,
+  checkInterval: 500,
+  checkFast: 200,
+  checkDown: 200,
+  fall: 2,
+  rise: 1,
+  connectTimeout: 500,
+  idleTimeout: 3600,
+  loginRetry: 0.2,
+  hold: 60,
+  pause: 4,
+  witness: 0,
+  witnessArmed: 0,
+  peerTimeout: 5000,
+  restartDelay: 100,
+};
 
 /**
  * The presets. `classic` is the clock of the hand-made set-up this project grew out of, kept as the baseline to measure
  * against. `fast` sits on Patroni's floors (ttl 20, loop 1, retry 3), which are the fastest it allows: see
  * patroni/validator.py and docs/dynamic_configuration.rst of Patroni 4.1 for the floors and the law
- * `loop_wait + 2 * retry_timeout <= ttl`.
+ * `loop_wait + 2 * retry_timeout <= ttl`. `witnessed` goes below the ttl for a leader that is gone: docs/witness.md.
  */
 export const clocks = {
   classic: {
@@ -51,28 +87,18 @@ export const clocks = {
     checkDown: 3000,
     fall: 3,
     rise: 2,
-    connectTimeout: 5,
+    connectTimeout: 5000,
     idleTimeout: 30,
     loginRetry: 15,
-    tcpUserTimeout: 30_000,
+    hold: 0,
+    pause: 0,
+    witness: 0,
+    witnessArmed: 0,
+    peerTimeout: 30_000,
     restartDelay: 1000,
   },
-  fast: {
-    ttl: 20,
-    loopWait: 1,
-    retryTimeout: 3,
-    primaryStartTimeout: 0,
-    checkInterval: 500,
-    checkFast: 200,
-    checkDown: 200,
-    fall: 2,
-    rise: 1,
-    connectTimeout: 2,
-    idleTimeout: 3600,
-    loginRetry: 1,
-    tcpUserTimeout: 5000,
-    restartDelay: 100,
-  },
+  fast,
+  witnessed: { ...fast, witness: 2, witnessArmed: 1 },
 } satisfies Record<string, Clock>;
 
 /** Name of a clock preset. */
@@ -111,6 +137,12 @@ export function clockFaults(clock: Clock): { field: keyof Clock; fault: string }
       fault:
         `is ${clock.ttl} s, but loopWait + 2 * retryTimeout = ${needed} s must fit into it; ` +
         `write ${needed} or more, or lower loopWait or retryTimeout`,
+    });
+  }
+  if (clock.witness === 1) {
+    faults.push({
+      field: "witness",
+      fault: "is 1 s, but a leader renews its key only about once a second; write 2 or more, or 0 for none",
     });
   }
   const window = detectionWindow(clock);

@@ -17,6 +17,11 @@ export const ports = {
   read: 5001,
   stats: 7000,
   pooled: 6432,
+  /** The proxies' gate, for the database nodes only. */
+  gate: 8009,
+  /** On the proxies' loopback interface only: who leads, as HAProxy's checks ask it; where connections wait for a leader. */
+  role: 8108,
+  hold: 5009,
 } as const;
 
 /** Uses a client has for a proxy. */

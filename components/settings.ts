@@ -21,19 +21,30 @@ const machine = (least: number, memory: number, disk: number) =>
     })
     .prefault({});
 
-/** Timings that may be 0: "at once". Everywhere else 0 would mean "never" or be refused by the daemon. */
-const mayBeZero = new Set<string>(["primaryStartTimeout", "restartDelay"] satisfies (keyof Clock)[]);
+/** Timings that may be 0: "at once" or "not at all". Everywhere else 0 would mean "never" or be refused by the daemon. */
+const mayBeZero = new Set<string>([
+  "primaryStartTimeout",
+  "restartDelay",
+  "hold",
+  "pause",
+  "witness",
+  "witnessArmed",
+] satisfies (keyof Clock)[]);
+/** Timings that may be a fraction of their unit. */
+const mayBeFraction = new Set<string>(["loginRetry"] satisfies (keyof Clock)[]);
 
 /** A clock by the name of its preset, or a preset with single timings changed. */
 const clockOverrides = z.strictObject(
   Object.fromEntries(
     Object.keys(clocks.fast).map((field) => [
       field,
-      z
-        .number()
-        .int()
-        .min(mayBeZero.has(field) ? 0 : 1)
-        .optional(),
+      (mayBeFraction.has(field)
+        ? z.number().min(0.1)
+        : z
+            .number()
+            .int()
+            .min(mayBeZero.has(field) ? 0 : 1)
+      ).optional(),
     ]),
   ) as Record<keyof Clock, z.ZodOptional<z.ZodNumber>>,
 );

@@ -23,6 +23,7 @@ const parts: Part[] = [
   { name: "unit", budget: 300, command: mocha("test/unit/*.test.ts"), counts: true },
   { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true },
   { name: "driver", budget: 300, command: mocha("test/integration/incus*.test.ts"), counts: true },
+  { name: "haproxy", budget: 180, command: mocha("test/integration/haproxy.test.ts"), counts: true },
   { name: "smallest", budget: 600, command: mocha("test/integration/smallest.test.ts"), counts: true },
   { name: "cluster", budget: 1200, command: mocha("test/integration/cluster.test.ts"), counts: true },
   { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },

@@ -93,10 +93,14 @@ const timings: [keyof Clock, string, string][] = [
   ["checkDown", "HAProxy: interval while a server is down", "ms"],
   ["fall", "HAProxy: failed checks until a server is down", ""],
   ["rise", "HAProxy: good checks until a server is up", ""],
-  ["connectTimeout", "HAProxy, PgBouncer: time to open a connection", "s"],
+  ["connectTimeout", "HAProxy: time to open a connection", "ms"],
   ["idleTimeout", "HAProxy: life of a silent session", "s"],
   ["loginRetry", "PgBouncer: pause after a failed server login", "s"],
-  ["tcpUserTimeout", "TCP: sent data unacknowledged", "ms"],
+  ["hold", "HAProxy: a new connection waits for a leader", "s"],
+  ["pause", "PgBouncer: longest pause at a switchover", "s"],
+  ["witness", "Witnesses: a silent leader's key is freed", "s"],
+  ["witnessArmed", "Witnesses: 1 free it, 0 only say so", ""],
+  ["peerTimeout", "PostgreSQL, TCP: silence of a peer", "ms"],
   ["restartDelay", "systemd: pause before a restart", "ms"],
 ];
 

@@ -29,13 +29,15 @@ describe("rendered files", () => {
       const made = plan({ clock: preset });
       const { top, parameters } = dynamic({ clock: preset });
       assert.deepEqual(
-        [top.ttl, top.loop_wait, top.retry_timeout, top.primary_start_timeout, parameters.tcp_user_timeout],
-        [clock.ttl, clock.loopWait, clock.retryTimeout, clock.primaryStartTimeout, clock.tcpUserTimeout],
+        [top.ttl, top.loop_wait, top.retry_timeout, top.primary_start_timeout, parameters.wal_sender_timeout],
+        [clock.ttl, clock.loopWait, clock.retryTimeout, clock.primaryStartTimeout, `${clock.peerTimeout}ms`],
       );
       const haproxy = rendered(made, made.haproxy[0]!, "haproxy.cfg");
       const check = `inter ${clock.checkInterval}ms fastinter ${clock.checkFast}ms downinter ${clock.checkDown}ms fall ${clock.fall} rise ${clock.rise}`;
       assert.ok(haproxy.includes(check));
-      assert.ok(haproxy.includes(`timeout connect ${clock.connectTimeout}s`));
+      assert.ok(haproxy.includes(`timeout connect ${clock.connectTimeout}ms`));
+      const keepalive = Math.ceil(clock.peerTimeout / 2000);
+      for (const side of ["clitcpka", "srvtcpka"]) assert.ok(haproxy.includes(`${side}-idle ${keepalive}s`), side);
       const pgbouncer = rendered(made, made.haproxy[0]!, "pgbouncer.ini");
       assert.match(pgbouncer, new RegExp(`^server_login_retry = ${clock.loginRetry}$`, "m"));
       for (const [role, unit] of [
@@ -82,9 +84,55 @@ describe("rendered files", () => {
     const made = plan({ nodes: { postgresql: 5 } });
     const text = rendered(made, made.haproxy[1]!, "haproxy.cfg");
     for (const { name, address } of made.postgresql) {
-      const line = `  server ${name} ${address}:5432 check port 8008 check-ssl verify required ca-file /etc/pgha/tls/ca.crt verifyhost ${name}`;
-      assert.equal(text.split("\n").filter((each) => each === line).length, 2, "for writes and for reads");
+      const checked = `verify required ca-file /etc/pgha/tls/ca.crt verifyhost ${name}`;
+      for (const line of [
+        `backend role_${name}`,
+        `  server patroni ${address}:8008 ssl ${checked}`,
+        `  server ${name} ${address}:5432 check`,
+        `  server ${name} ${address}:5432 track leaders/${name}`,
+        `  server ${name} ${address}:5432 check port 8008 check-ssl ${checked}`,
+      ])
+        assert.equal(text.split("\n").filter((each) => each === line).length, 1, line);
     }
+  });
+
+  it("ask for who leads within the time of the check that asks", () => {
+    for (const preset of ["classic", "fast"] as const) {
+      const made = plan({ clock: preset });
+      const text = rendered(made, made.haproxy[0]!, "haproxy.cfg");
+      const relay = text.slice(text.indexOf("backend role_postgresql1"), text.indexOf("backend role_postgresql2"));
+      const limit = (name: string, within: string) => Number(new RegExp(`timeout ${name} (\\d+)ms`).exec(within)![1]);
+      assert.ok(limit("connect", relay) + limit("server", relay) < limit("check", text), preset);
+    }
+  });
+
+  it("let new connections wait for a leader as long as the clock says, and PgBouncer longer than that", () => {
+    const files = (hold: number) => {
+      const made = plan({ clock: { preset: "fast", hold } });
+      const proxy = made.haproxy[0]!;
+      return {
+        haproxy: rendered(made, proxy, "haproxy.cfg"),
+        pgbouncer: rendered(made, proxy, "pgbouncer.ini"),
+        programs: plainFiles(made, proxy).filter(({ path }) => path.endsWith("/hold.lua")).length,
+      };
+    };
+    const holding = files(30);
+    assert.equal(
+      holding.haproxy.match(/^ {2}tcp-request content lua\.hold 30$/gm)?.length,
+      2,
+      "at the door and behind it",
+    );
+    // Longer than the program waits: HAProxy calls it an error when a program has not ended by then.
+    assert.equal(holding.haproxy.match(/^ {2}tcp-request inspect-delay 31s$/gm)?.length, 2);
+    assert.match(holding.haproxy, /^ {2}server hold 127\.0\.0\.1:5009 backup$/m);
+    assert.match(holding.pgbouncer, /^server_connect_timeout = 35$/m);
+    assert.equal(holding.programs, 1);
+
+    const refusing = files(0);
+    assert.doesNotMatch(refusing.haproxy, /hold|lua/);
+    assert.match(refusing.haproxy, /^ {2}tcp-request content reject unless \{ var\(proc\.leader\) -m found \}$/m);
+    assert.match(refusing.pgbouncer, /^server_connect_timeout = 1$/m);
+    assert.equal(refusing.programs, 0);
   });
 
   it("open PostgreSQL to the cluster's own machines only, by TLS, and to no superuser", () => {
@@ -130,9 +178,9 @@ describe("rendered files", () => {
       const files = plainFiles(made, node);
       assert.equal(new Set(files.map(({ path }) => path)).size, files.length);
       for (const { path, owner, mode } of files) {
-        assert.match(path, /^\/etc\/[a-z0-9./-]+$/);
         assert.match(owner, /^root:(root|etcd|postgres)$/);
-        assert.match(mode, /^06[04][04]$/, path);
+        if (path.startsWith("/usr/local/lib/pgha/")) assert.match(`${owner} ${mode}`, /^root:root 0(755|644)$/, path);
+        else assert.match(`${path} ${mode}`, /^\/etc\/[a-z0-9./-]+ 06[04][04]$/);
       }
     }
   });

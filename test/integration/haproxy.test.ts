@@ -1,0 +1,273 @@
+/**
+ * HAProxy of the machine image with the rendered configuration, before Patronis and PostgreSQLs that are played: whom it
+ * takes for the leader, whose sessions it cuts, whom it lets wait. Needs what `npm run setup` makes.
+ */
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { detectionWindow } from "../../components/clocks";
+import { ports, type Plan } from "../../components/plan";
+import { plan as makePlan } from "../unit/support/settings";
+import { HaproxyStage, type ClientState } from "./support/haproxy-stage";
+
+/** Seconds a connection is held here: longer than the 4 s that HAProxy gives a Lua program to compute. */
+const hold = 5;
+const made = makePlan({ clock: { preset: "fast", hold } });
+const plan: Plan = {
+  ...made,
+  postgresql: made.postgresql.map((node, index) => ({ ...node, address: `127.0.0.${21 + index}` })),
+};
+const { clock } = plan.settings;
+
+/** Seconds until HAProxy has acted on a change: the checks' window, a connection's new try, and as much for a busy machine. */
+const soon = (2 * (detectionWindow(clock) + clock.connectTimeout)) / 1000;
+/** Seconds after which a change that is never acted on would have been. */
+const aWhile = 2;
+
+/** As Patroni 4.1 puts it (api.py, get_postgresql_status): the standbys have states of their own in it. */
+const primary = (timeline = 1, state = "running") => ({
+  replication: [{ application_name: "postgresql2", state: "streaming", sync_state: "quorum" }],
+  state,
+  role: "primary",
+  timeline,
+});
+const replica = { state: "running", role: "replica", timeline: 1 };
+const refused = 503;
+
+describe("HAProxy before a played cluster", function () {
+  this.timeout(60_000);
+  const stage = new HaproxyStage("pgha-haproxy-test", plan);
+  const [one, two, three] = ["postgresql1", "postgresql2", "postgresql3"] as const;
+  let number = 0;
+
+  /** Connects and gives the client's name. */
+  async function connect(port: number = ports.write): Promise<string> {
+    const name = `client${++number}`;
+    await stage.do("connect", name, port);
+    return name;
+  }
+  const state = async (name: string) => (await stage.do<ClientState[]>("states", name))[0]!;
+  const wait = (name: string, what: "served" | "ended", seconds: number) =>
+    stage.do<ClientState | null>("wait", name, what, seconds);
+  /** A new client is served by this node. */
+  async function serves(node: string, seconds = soon): Promise<string> {
+    const name = await connect();
+    assert.equal((await wait(name, "served", seconds))?.node, node);
+    return name;
+  }
+  /** New clients come to be served by this node, and only one server is up. */
+  async function settlesOn(node: string): Promise<void> {
+    const deadline = Date.now() + 1000 * (soon + aWhile);
+    for (;;) {
+      const client = await wait(await connect(), "served", soon);
+      if (client?.node === node && (await up()) === node) return;
+      assert.ok(Date.now() < deadline, `${client?.node} serves, up: ${await up()}; expected ${node}`);
+      await pause(50);
+    }
+  }
+  const statistics = (awk: string) =>
+    stage.do<string>("run", `echo 'show stat' | socat - /run/haproxy/admin.sock | awk -F, '${awk}'`);
+  const up = () => statistics('$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {print $2}');
+  /** Seconds from a moment until this client's session was cut. */
+  async function cut(name: string, since: number): Promise<number> {
+    const ended = (await wait(name, "ended", soon + aWhile))?.ended;
+    assert.ok(ended, "its session is cut");
+    return ended - since;
+  }
+  const says = (node: string, status: number, body: object) => stage.do<number>("says", node, status, body);
+  const patroni = (node: string, is: "silent" | "down") => stage.do<number>("patroni_is", node, is);
+  const postgresql = (node: string, is: "up" | "down") => stage.do<number>("postgresql_is", node, is);
+  const systemctl = (verb: string) => stage.do("run", `systemctl ${verb} haproxy`);
+
+  /** Node one leads on timeline 1, the others follow. */
+  async function scene(): Promise<void> {
+    for (const node of [two, three]) await says(node, refused, replica);
+    await says(one, 200, primary());
+  }
+
+  before(async () => {
+    await stage.start();
+    await systemctl("start");
+  });
+  after(() => stage.remove());
+
+  beforeEach(async () => {
+    await scene();
+    await settlesOn(one);
+  });
+
+  it("sends nobody to a node that does not lead, whatever moment of its start it is", async () => {
+    const storm = stage.do<Record<string, number>>("storm", ports.write, 1.5);
+    await systemctl("restart");
+    const served = await storm;
+    assert.deepEqual(Object.keys(served), [one]);
+    assert.ok(served[one]! > 50, `${served[one]} were served`);
+  });
+
+  describe("keeps the leader and its sessions when its Patroni", () => {
+    const words: Record<string, () => Promise<number>> = {
+      "is dead": () => patroni(one, "down"),
+      "is frozen": () => patroni(one, "silent"),
+      "was just started and does not hold the key yet": () => says(one, refused, primary()),
+      "lets transactions end": () => says(one, 200, primary(1, "stopping")),
+      "got no answer from PostgreSQL in time": () => says(one, 200, { state: "unknown", role: "primary" }),
+      "says what is no JSON": () => says(one, refused, []),
+    };
+    for (const [what, happens] of Object.entries(words)) {
+      it(what, async () => {
+        const client = await serves(one);
+        await happens();
+        await pause(1000 * aWhile);
+        assert.equal((await state(client)).ended, null);
+        await serves(one, 0.2);
+      });
+    }
+  });
+
+  describe("takes the role away when the leader's Patroni says that PostgreSQL", () => {
+    const words = {
+      "is a replica": replica,
+      "was demoted": { state: "stopped", role: "demoted" },
+      "is starting": { state: "starting", role: "primary" },
+    };
+    for (const [what, body] of Object.entries(words)) {
+      it(what, async () => {
+        const client = await serves(one);
+        const since = await says(one, refused, body);
+        assert.ok((await cut(client, since)) < soon);
+        const next = await connect();
+        assert.equal(await wait(next, "served", 0.5), null, "is held");
+        await says(one, 200, primary());
+        assert.equal((await wait(next, "served", soon))?.node, one);
+      });
+    }
+  });
+
+  describe("follows another node that takes the role", () => {
+    it("while the old leader's Patroni is frozen", async () => {
+      const client = await serves(one);
+      await patroni(one, "silent");
+      const since = await says(two, 200, primary(2));
+      while ((await wait(await connect(), "served", soon))?.node !== two) await pause(10);
+      // The old leader's server may still be up.
+      for (let n = 0; n < 20; n++) await serves(two);
+      // A check of the old leader under way, and the one that confirms it, wait for the frozen Patroni.
+      assert.ok((await cut(client, since)) < soon + 2);
+      await serves(two, 0.2);
+    });
+
+    it("and no more the old one that still claims it, whose timeline is older", async () => {
+      await says(two, 200, primary(2));
+      await settlesOn(two);
+      const client = await serves(two);
+      await pause(1000 * aWhile);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("and comes from an older timeline when no leader is up: a cluster made anew", async () => {
+      await says(one, 200, primary(7));
+      await pause(1000 * soon);
+      await postgresql(one, "down");
+      await says(two, 200, primary(1));
+      try {
+        await settlesOn(two);
+      } finally {
+        await postgresql(one, "up");
+      }
+    });
+  });
+
+  describe("when PostgreSQL is killed", () => {
+    afterEach(() => postgresql(one, "up"));
+
+    it("holds whoever connects, and serves them as soon as it is back", async () => {
+      await postgresql(one, "down");
+      const early = await connect(); // the check has not noticed yet
+      await pause(1000);
+      const late = await connect();
+      assert.equal(await wait(late, "served", 0.5), null);
+      const since = await postgresql(one, "up");
+      for (const client of [early, late]) {
+        const { node, served } = (await wait(client, "served", soon)) ?? assert.fail("not served");
+        assert.equal(node, one);
+        assert.ok(served! - since < soon);
+      }
+    });
+
+    it("serves whoever was held by the next leader", async () => {
+      await postgresql(one, "down");
+      const client = await connect();
+      await pause(500);
+      await says(one, refused, { state: "crashed", role: "primary" });
+      await says(two, 200, primary(2));
+      assert.equal((await wait(client, "served", soon))?.node, two);
+    });
+
+    it("holds readers, too, when no replica is left", async () => {
+      for (const node of [two, three]) await says(node, refused, { state: "stopped", role: "demoted" });
+      await postgresql(one, "down");
+      await pause(1000);
+      const client = await connect(ports.read);
+      assert.equal(await wait(client, "served", 0.5), null);
+      await postgresql(one, "up");
+      assert.equal((await wait(client, "served", soon))?.node, one);
+    });
+  });
+
+  describe("while nobody leads", () => {
+    beforeEach(async () => {
+      await says(one, refused, replica);
+      const client = await connect();
+      await pause(1000);
+      await stage.do("hang_up", client);
+    });
+
+    it("holds for as long as the clock says, and no longer", async () => {
+      const since = await stage.do<number>("now");
+      const { ended, node } = (await wait(await connect(), "ended", hold + 2)) ?? assert.fail("held for ever");
+      assert.equal(node, null);
+      assert.ok(Math.abs(ended! - since - hold) < 0.5, `held for ${(ended! - since).toFixed(2)} s`);
+    });
+
+    it("lets go of those who go away", async () => {
+      const sessions = async () => Number(await statistics('$1 == "write" {print $5}'));
+      await stage.do("connect", "many", ports.write, 200);
+      await pause(300);
+      assert.equal(await sessions(), 200);
+      await stage.do("hang_up", "many");
+      await pause(1000);
+      assert.equal(await sessions(), 0);
+    });
+
+    it("loses nobody in a reload", async () => {
+      const client = await connect();
+      await pause(200);
+      await systemctl("reload");
+      await pause(500);
+      assert.equal((await state(client)).ended, null);
+      await says(one, 200, primary());
+      assert.equal((await wait(client, "served", soon))?.node, one);
+    });
+
+    it("holds two thousand without costing a core", async () => {
+      // User and system time of all HAProxy processes, in ticks of 10 ms.
+      const ticks = async () =>
+        Number(
+          await stage.do(
+            "run",
+            "cat $(pgrep -x haproxy | sed 's#.*#/proc/&/stat#') | awk '{sum += $14 + $15} END {print sum}'",
+          ),
+        );
+      await stage.do("connect", "crowd", ports.write, 2000);
+      await pause(1000);
+      const before = await ticks();
+      await pause(2000);
+      const share = (await ticks()) - before;
+      await says(one, 200, primary());
+      await pause(1000 * soon);
+      const crowd = await stage.do<ClientState[]>("states", "crowd");
+      assert.deepEqual([...new Set(crowd.map(({ node }) => node))], [one], "all were served");
+      await stage.do("hang_up", "crowd");
+      assert.ok(share < 50, `${share / 2} % of a core`);
+    });
+  });
+});
