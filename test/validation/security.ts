@@ -1,4 +1,4 @@
-import { units } from "../../ops/shell";
+import { unitsOf } from "../../ops/shell";
 import { messageOf } from "../../ops/errors";
 import { getStatus } from "../../ops/status";
 import { cluster, etcdNodes, forEach, none, reached } from "./context";
@@ -49,7 +49,7 @@ describe("machines", () => {
   it("the daemons start at boot, and none hangs in its start", async () => {
     let asked = 0;
     await forEach(cluster().nodes, async ({ name, role }) => {
-      const names = units[role].join(" ");
+      const names = unitsOf(role, cluster().outputs.cluster.clock).join(" ");
       const script = `systemctl is-enabled ${names}; systemctl show -P ActiveState ${names} | grep . | sort -u`;
       const { stdout, unreachable } = await reached().runner.run(name, script, { timeout: 5000 });
       if (unreachable) return;

@@ -1,0 +1,34 @@
+import { ports, type Node, type Plan } from "../components/plan";
+import { header, type File } from "./file";
+import { dataDirectory } from "./patroni";
+import { programFile } from "./program";
+import { tls } from "./tls";
+
+const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/** What Patroni runs before it stops PostgreSQL and when this node's role changes. None when the clock has no pause. */
+export function hookFiles(plan: Plan, node: Node): File[] {
+  const { clock } = plan.settings;
+  if (clock.pause === 0) return [];
+  const list = (nodes: Node[], port: number) =>
+    `(${nodes.map(({ address }) => `https://${address}:${port}`).join(" ")})`;
+  const variables = {
+    NODE: node.name,
+    ETCD: list(plan.etcd, ports.etcdClient),
+    // As etcd's JSON gateway has them. Patroni's namespace is its default.
+    LEADER_KEY: base64(`/service/${plan.cluster}/leader`),
+    LEADER_VALUE: base64(node.name),
+    GATES: list(plan.haproxy, ports.gate),
+    PAUSE: clock.pause,
+    PGDATA: dataDirectory,
+    CA: tls.ca,
+    CERT: tls.cert,
+    KEY: tls.key,
+  };
+  const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+  return [
+    programFile("before-stop.sh"),
+    programFile("role-change.sh"),
+    { path: "/etc/pgha/hooks.env", owner: "root:root", mode: "0644", content: header() + lines.join("") },
+  ];
+}
