@@ -1,7 +1,9 @@
 import { stringify } from "yaml";
 import { ports, type Node, type Plan } from "../components/plan";
 import { header, unit, type File } from "./file";
+import { guardProgram } from "./guard";
 import { memoryParameters } from "./memory";
+import { programs } from "./program";
 import { tls } from "./tls";
 
 export const dataDirectory = "/var/lib/postgresql/17/main";
@@ -52,13 +54,12 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         checkpoint_completion_target: 0.9,
         wal_compression: "on",
         // A dead peer is noticed by TCP and by the replication protocol, not by waiting for both to give up.
-        wal_sender_timeout: `${clock.tcpUserTimeout}ms`,
-        wal_receiver_timeout: `${clock.tcpUserTimeout}ms`,
+        wal_sender_timeout: `${clock.peerTimeout}ms`,
+        wal_receiver_timeout: `${clock.peerTimeout}ms`,
         wal_receiver_status_interval: "1s",
         // A standby that was refused, as by a leader that recovers from a crash, tries again soon: commits wait for it.
         wal_retrieve_retry_interval: "500ms",
-        tcp_user_timeout: clock.tcpUserTimeout,
-        tcp_keepalives_idle: Math.max(1, Math.ceil(clock.tcpUserTimeout / 2000)),
+        tcp_keepalives_idle: Math.max(1, Math.ceil(clock.peerTimeout / 2000)),
         tcp_keepalives_interval: 1,
         tcp_keepalives_count: 3,
         password_encryption: "scram-sha-256",
@@ -103,6 +104,16 @@ export function identMapLines(plan: Plan): string[] {
     ...plan.haproxy.map(({ name }) => `${identMap} ${name} pgbouncer`),
   ];
 }
+
+/** What Patroni runs of ours at a stop and at a change of role (hooks.ts). */
+const hooks = {
+  before_stop: `${programs}/before-stop.sh`,
+  callbacks: {
+    on_role_change: `${programs}/role-change.sh`,
+    on_start: `${programs}/role-change.sh`,
+    on_restart: `${programs}/role-change.sh`,
+  },
+};
 
 /** Patroni's configuration, its unit and the cluster-wide configuration, for one node. */
 export function patroniFiles(plan: Plan, node: Node): File[] {
@@ -169,6 +180,8 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
       pg_hba: hostBasedAuthentication(plan),
       pg_ident: identMapLines(plan),
       basebackup: [{ checkpoint: "fast" }],
+      ...(plan.settings.clock.pause > 0 && hooks),
+      pre_promote: guardProgram,
       // pg_rewind comes first; a standby whose rewind failed is worth nothing and is cloned anew.
       remove_data_directory_on_rewind_failure: true,
       remove_data_directory_on_diverged_timelines: true,

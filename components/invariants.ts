@@ -69,6 +69,17 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
   }
   for (const { field, fault: text } of clockFaults(settings.clock)) fault(`clock.${field}`, text);
 
+  const strict = postgresql.synchronous === "quorum" && postgresql.strict;
+  if (settings.clock.witness > 0 && !(strict && nodes.etcd >= 3)) {
+    const reason = strict
+      ? "two of three independent witnesses must agree"
+      : "the old leader could acknowledge commits alone";
+    fault(
+      "clock.witness",
+      `is on, but ${reason}; write 0 (preset fast), or ${strict ? "nodes.etcd: 3" : "postgresql.synchronous: quorum and strict: true"}`,
+    );
+  }
+
   const pooled = pool.size * nodes.haproxy;
   const free = postgresql.maxConnections - reservedConnections;
   if (pooled > free) {

@@ -3,10 +3,14 @@ import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { etcdFiles } from "../cloud-init/etcd";
 import type { File } from "../cloud-init/file";
+import { gateFiles } from "../cloud-init/gate";
+import { guardFiles } from "../cloud-init/guard";
 import { haproxyFiles } from "../cloud-init/haproxy";
+import { hookFiles } from "../cloud-init/hooks";
 import { patroniFiles } from "../cloud-init/patroni";
 import { pgbouncerFiles } from "../cloud-init/pgbouncer";
 import { adminUser } from "../cloud-init/user-data";
+import { witnessFiles } from "../cloud-init/witness";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
 import { allNodes, clientPorts, type ClientPort, type Node, type Plan, type Role } from "./plan";
@@ -78,11 +82,11 @@ function url(user: string, password: string, hosts: { host: string; port: number
 export function plainFiles(plan: Plan, node: Node): File[] {
   switch (node.role) {
     case "etcd":
-      return etcdFiles(plan, node);
+      return [...etcdFiles(plan, node), ...witnessFiles(plan, node)];
     case "postgresql":
-      return patroniFiles(plan, node);
+      return [...patroniFiles(plan, node), ...hookFiles(plan, node), ...guardFiles(plan, node)];
     case "haproxy":
-      return [...haproxyFiles(plan), ...pgbouncerFiles(plan)];
+      return [...haproxyFiles(plan), ...pgbouncerFiles(plan), ...gateFiles(plan, node)];
   }
 }
 

@@ -2,6 +2,7 @@
 # etcd: the first start joins or forms the cluster; a later change restarts one member at a time.
 
 own_endpoint="https://$ADDRESS:2379"
+witness_unit=/etc/systemd/system/pgha-witness.service
 
 member_healthy() { ETCD_ENDPOINTS=$own_endpoint etcd_ctl endpoint health >/dev/null 2>&1; }
 
@@ -56,6 +57,22 @@ restart_etcd() {
   wait_for 60 "etcd to be healthy again" member_healthy
 }
 
+# Witnesses are on or off by the settings: with the files of one staged it runs, else it is taken away.
+converge_witness() {
+  if [[ -e $stage$witness_unit ]]; then
+    if has_changed "$witness_unit" '*/witness.*' '*/etcd_gateway.py' '/etc/pgha/tls/*'; then
+      systemctl daemon-reload
+      systemctl restart pgha-witness
+    fi
+    start_service pgha-witness
+  elif [[ -e $witness_unit ]]; then
+    systemctl disable --quiet --now pgha-witness
+    rm -f "$witness_unit"
+    systemctl daemon-reload
+    say "the witness is off"
+  fi
+}
+
 converge() {
   find_changes
   if ! systemctl is-active --quiet etcd; then
@@ -74,5 +91,6 @@ converge() {
   fi
   wait_for 120 "a quorum of etcd" member_healthy
   rm -f /etc/etcd/join.env /etc/etcd/join.yml
+  converge_witness
   say "etcd is healthy"
 }

@@ -3,6 +3,8 @@
 # node at a time, replicas first, the leader last and after a switchover.
 
 patroni_url="https://$ADDRESS:8008"
+# Held by whoever switches over, `pgha switchover` too: Patroni forgets a first request for a second one.
+switchover_lock=/run/lock/pgha-switchover
 rest() { curl -fsS --max-time 5 --cacert /etc/pgha/tls/ca.crt --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key "$@"; }
 sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
@@ -74,20 +76,51 @@ all_done() {
   done
 }
 
-# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused.
-give_way() {
-  local candidate
-  candidate=$(members '[.members[] | select(.role == "quorum_standby" or .role == "sync_standby")][0].name // empty') ||
-    fail "must restart, but no synchronous standby can take over; see patronictl list"
-  say "gives way to $candidate"
-  rest -o /dev/null --max-time 60 -X POST -H 'Content-Type: application/json' \
-    -d "{\"leader\": \"$NODE\", \"candidate\": \"$candidate\"}" "$patroni_url/switchover"
-  wait_for 60 "the switchover to $candidate" not_leader_but_healthy
+# jq: may this member take over, and confirm commits?
+if [[ $SYNCHRONOUS == off ]]; then fit='.role == "replica"'; else fit='(.role == "quorum_standby" or .role == "sync_standby")'; fi
+fit+=' and .state == "streaming"'
+# The other standbys. One that has just restarted counts for a synchronous one again a round or two later.
+others=".members[] | select(.role != \"leader\" and .name != \"$NODE\")"
+all_fit() { members "[$others] | all($fit)" >/dev/null; }
+some_fit_if_any() { members "[$others] | . == [] or any($fit)" >/dev/null; }
+
+# A member that was in failsafe mode within the last ttl does not see a free leader key (ha.py, Failsafe.leader).
+no_failsafe() {
+  local url
+  for url in $(members '.members[].api_url'); do
+    [[ $(rest "$url" 2>/dev/null | jq '.failsafe_mode_is_active') != true ]] || return
+  done
 }
+
+# soon SECONDS COMMAND...: gives the command some time to succeed, and goes on anyway.
+soon() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@" || ((SECONDS >= deadline)); do sleep 0.2; done
+}
+
+# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused. It names
+# none if any may do it: the others would sleep for 2 s before they follow one that is named, and nothing is confirmed meanwhile
+# (Patroni 4.1.5, ha.py, process_unhealthy_cluster). With one that is not fit among them Patroni might choose that, or refuse.
+give_way() (
+  flock -w 60 9 || fail "must restart, but a switchover has been under way for 60 s"
+  is_leader || exit 0
+  soon 30 all_fit
+  soon 30 no_failsafe
+  request=$(members "[$others] as \$all | [\$all[] | select($fit)] as \$fit | select(\$fit != []) | {leader: \"$NODE\"}
+    + if \$fit == \$all and (\$fit | length) > 1 then {} else {candidate: \$fit[0].name} end | tojson") ||
+    fail "must restart, but no synchronous standby can take over; see patronictl list"
+  say "gives way: $request"
+  rest -o /dev/null --max-time 60 -X POST -H 'Content-Type: application/json' -d "$request" "$patroni_url/switchover" ||
+    fail "Patroni did not switch over; its journal says why"
+  wait_for 60 "another node to lead and this one to follow it" not_leader_but_healthy
+) 9>"$switchover_lock"
 not_leader_but_healthy() { ! is_leader && healthy; }
 
 restart_postgresql() {
   if is_leader && ! lowered; then give_way; fi
+  # Commits go on while a standby restarts if another confirms them.
+  if ! is_leader; then soon 30 some_fit_if_any; fi
   if [[ -n ${restart_patroni:-} ]]; then
     systemctl restart patroni
   elif pending_restart; then
@@ -127,14 +160,16 @@ converge() {
     install_files
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
     systemctl daemon-reload
+    start_service pgha-guard
     systemctl enable --quiet patroni
     systemctl start --no-block patroni
   else
     install_files
-    if has_changed '/etc/systemd/*'; then
-      systemctl daemon-reload
-      restart_patroni=1
-    fi
+    has_changed '/etc/systemd/*' && systemctl daemon-reload
+    # Before Patroni reads that it is there.
+    has_changed '*/pgha-guard.service' '*/guard.py' '*/etcd_gateway.py' && systemctl restart pgha-guard
+    start_service pgha-guard
+    has_changed '*/patroni.service' && restart_patroni=1
     has_changed /etc/patroni/patroni.yml '/etc/pgha/tls/*' && systemctl reload patroni
   fi
   wait_for 180 "this node to lead or to stream from the leader" healthy
