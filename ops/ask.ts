@@ -24,13 +24,17 @@ export const etcdEndpoint = ({ address }: NodeOutput) => `https://${address}:237
 export const patroniCurl = (node: NodeOutput, path: string, args = "--max-time 2 -f") =>
   `curl -sS ${args} --cacert ${tls}/ca.crt --cert ${tls}/node.crt --key ${tls}/node.key ${quote(`https://${node.address}:8008${path}`)}`;
 
-/** Shell words that run psql as the database's superuser on the node. */
-export const superuserSql = (database: string, sql: string) =>
-  `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${quote(database)} -c ${quote(sql)}`;
+/** Shell words that run psql as the database's superuser on the node, on its standard input. */
+export const superuserPsql = (database: string) =>
+  `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${quote(database)}`;
 
-/** Shell words that ask PgBouncer's console; its own OS user may, without a password. */
-export const pgbouncerConsole = (command: string) =>
-  `runuser -u postgres -- psql -XAq --csv -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer -c ${quote(command)}`;
+/** The same for a single statement. */
+export const superuserSql = (database: string, sql: string) => `${superuserPsql(database)} -c ${quote(sql)}`;
+
+/** Shell words that ask PgBouncer's console, one thing after the other; its own OS user may, without a password. */
+export const pgbouncerConsole = (...commands: string[]) =>
+  "runuser -u postgres -- psql -XAq --csv -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer" +
+  commands.map((command) => ` -c ${quote(command)}`).join("");
 
 /** A member in Patroni's own view of the cluster (`GET /cluster`, Patroni 4.1). */
 export interface PatroniMember {
@@ -47,7 +51,6 @@ export interface PatroniMember {
 export interface PatroniCluster {
   members: PatroniMember[];
   pause?: boolean;
-  scheduled_switchover?: { at?: string; from?: string; to?: string };
 }
 
 /** Reads Patroni's view of the cluster from the first database node that has one. @throws OpsError when none has */

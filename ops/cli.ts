@@ -9,7 +9,7 @@ import { loadCommand, type LoadOptions } from "./load/command";
 import { logsCommand, psqlCommand, sshCommand } from "./shell";
 import { SshRunner } from "./ssh";
 import { statusCommand } from "./status";
-import { switchoverCommand } from "./switchover";
+import { switchoverCommand, type SwitchoverOptions } from "./switchover/command";
 import { validateCommand } from "./validate";
 
 const exitCodes = `
@@ -84,12 +84,15 @@ export function program(done: (code: number) => void): Command {
   command("switchover", "Hands the leader's role to a standby, after making sure that nothing speaks against it.", [
     "switchover",
     "switchover --to postgresql2 --yes",
+    "switchover --wait 20",
     "switchover --dry-run",
   ])
-    .option("--to <node>", "the standby that takes over (default: the synchronous one least behind)")
+    .option("--to <node>", "the standby that takes over (default: the one furthest ahead, which is quicker)")
+    .option("--wait <s>", "how long to wait for open transactions and for the end of failsafe mode", atLeast(0), 1)
+    .option("--force", "cut transactions that have been open for more than a second")
     .option("--yes", "do not ask")
     .option("--dry-run", "only say whether anything speaks against it")
-    .action(async ({ stack, ...options }: Common & { to?: string; yes?: boolean; dryRun?: boolean }) => {
+    .action(async ({ stack, ...options }: Common & SwitchoverOptions) => {
       done(await switchoverCommand(await reach(stack), options));
     });
 

@@ -16,11 +16,13 @@ export interface RunOptions {
   stdin?: string;
   /** Time limit in milliseconds. @default none */
   timeout?: number;
+  /** Ends it as the time limit does. */
+  signal?: AbortSignal;
 }
 
 /** Runs a command to its end and collects what it says. Rejects only when it cannot be started. */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Finished> {
-  const { env, cwd, stdin = "", timeout } = options;
+  const { env, cwd, stdin = "", timeout, signal } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env, cwd, stdio: "pipe" });
     let stdout = "";
@@ -33,6 +35,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       resolve({ code: null, stdout, stderr });
     };
     const timer = timeout ? setTimeout(giveUp, timeout) : undefined;
+    signal?.addEventListener("abort", giveUp, { once: true });
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.stdin.on("error", () => undefined); // a command that does not read its input is not at fault

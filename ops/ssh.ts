@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { writePrivate, type Cluster } from "./cluster";
 import { OpsError } from "./errors";
-import { quote, run, type Finished } from "./process";
+import { quote, run, type Finished, type RunOptions } from "./process";
 
 /** What a script on a node had to say. */
 export interface NodeResult extends Finished {
@@ -12,13 +12,16 @@ export interface NodeResult extends Finished {
   unreachable?: string;
 }
 
+type RunnerOptions = Pick<RunOptions, "stdin" | "timeout" | "signal">;
+
 /** Runs shell scripts on the nodes of a cluster, as root. The seam for tests: they have a fake one. */
 export interface Runner {
   /**
    * @param script bash; it holds no secret, since the node's process list shows it
    * @param options.timeout milliseconds for connecting and running together. @default 10 000
+   * @param options.signal ends the wait for it; on the node it goes on
    */
-  run(node: string, script: string, options?: { stdin?: string; timeout?: number }): Promise<NodeResult>;
+  run(node: string, script: string, options?: RunnerOptions): Promise<NodeResult>;
 }
 
 /** Exit code by which ssh says that it failed itself. */
@@ -89,10 +92,10 @@ export class SshRunner implements Runner {
     this.config = writeSshFiles(cluster);
   }
 
-  async run(node: string, script: string, options: { stdin?: string; timeout?: number } = {}): Promise<NodeResult> {
-    const { stdin, timeout = 10_000 } = options;
+  async run(node: string, script: string, options: RunnerOptions = {}): Promise<NodeResult> {
+    const { stdin, timeout = 10_000, signal } = options;
     const ssh = (...more: string[]) =>
-      run("ssh", ["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout });
+      run("ssh", ["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout, signal });
     try {
       let result = await ssh();
       // A shared connection whose node went away fails once; a fresh one tells how the node is now.

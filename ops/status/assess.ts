@@ -20,7 +20,7 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
       ? ["Patroni is paused (maintenance mode): no automatic failover; `patronictl resume` ends it"]
       : []),
     ...(status.switchover
-      ? [`a switchover is scheduled${status.switchover.at ? ` for ${status.switchover.at}` : ""}`]
+      ? [`a switchover is ${status.switchover.at ? `scheduled for ${status.switchover.at}` : "under way"}`]
       : []),
     ...certificates(status),
     ...status.disks
@@ -32,10 +32,14 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
 function quorum(members: EtcdNode[]): string[] {
   const healthy = members.filter((member) => member.healthy).length;
   const needed = Math.floor(members.length / 2) + 1;
-  return healthy < needed
-    ? [`etcd has no quorum: ${healthy} of ${members.length} members are healthy, ${needed} are needed`]
-    : [];
+  return hasQuorum(members)
+    ? []
+    : [`etcd has no quorum: ${healthy} of ${members.length} members are healthy, ${needed} are needed`];
 }
+
+/** Can etcd decide anything? */
+export const hasQuorum = (members: EtcdNode[]) =>
+  members.filter((member) => member.healthy).length * 2 > members.length;
 
 function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): string[] {
   if (!node.reachable) return [`${node.name} is unreachable: ${node.problem}`];
@@ -60,7 +64,7 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
 }
 
 function synchronous(status: Status, cluster: ClusterOutput): string[] {
-  if (cluster.synchronous === "off" || !status.leader) return [];
+  if (cluster.synchronous === "off" || !status.leader || !hasQuorum(status.etcd)) return [];
   const standbys = status.database.filter((node) => isSynchronous(node));
   return standbys.length > 0 ? [] : ["no synchronous standby: writes wait or are not safe, and nobody may take over"];
 }

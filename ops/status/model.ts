@@ -8,7 +8,7 @@ export interface Status {
   timeline: number | null;
   /** Patroni is in maintenance mode: nobody fails over by itself. */
   paused: boolean;
-  /** A switchover that is planned for later or under way; null: none. */
+  /** A switchover that is planned for later (`at`, ISO 8601) or under way; null: none. */
   switchover: { from: string | null; to: string | null; at: string | null } | null;
   database: DatabaseNode[];
   etcd: EtcdNode[];
@@ -37,7 +37,7 @@ interface Reachable {
 }
 
 export interface DatabaseNode extends Reachable {
-  /** `leader`, `sync_standby`, `quorum_standby`, `replica`; null: not a member now. */
+  /** `leader`, `sync_standby`, `quorum_standby`, `replica`; without etcd `standby`; null: not a member now. */
   role: string | null;
   /** `running`, `streaming`, `stopped`, ... */
   state: string | null;
@@ -49,6 +49,12 @@ export interface DatabaseNode extends Reachable {
   pendingRestart: boolean;
   /** Replay of received changes was stopped by hand. */
   replayPaused: boolean;
+  /** Its tags keep it from leading. */
+  nofailover: boolean;
+  /** It took part in failsafe mode (etcd out of the leader's reach) within the last `ttl`. */
+  failsafe: boolean;
+  /** Clients' transactions in the application's database open for more than 1 s, the oldest five; null: unknown. */
+  longTransactions: { pid: number; user: string; seconds: number }[] | null;
   postgresql: string | null;
   patroni: string | null;
 }

@@ -4,6 +4,7 @@ import { parseJson, type PatroniCluster, type PatroniMember } from "../ask";
 import { assess } from "./assess";
 import { parseCsv } from "./csv";
 import type { Certificate, DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
+import { pausedPools } from "./paused";
 import type { Probe } from "./probe";
 
 /** `GET /patroni` of Patroni 4.1, as far as it is used here. */
@@ -12,10 +13,9 @@ interface PatroniAnswer {
   role?: string;
   timeline?: number;
   replication_state?: string;
-  sync_standby?: boolean;
-  quorum_standby?: boolean;
   server_version?: number;
   pending_restart?: boolean;
+  failsafe_mode_is_active?: boolean;
   patroni?: { version?: string };
   xlog?: { paused?: boolean };
 }
@@ -32,7 +32,6 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
   const members = new Map((view?.members ?? []).map((member) => [member.name, member]));
   const of = (role: Probe["node"]["role"]) => probes.filter(({ node }) => node.role === role);
   const leader = [...members.values()].find((member) => member.role === "leader");
-  const planned = view?.scheduled_switchover;
   const status: Status = {
     stack,
     cluster: cluster.name,
@@ -40,7 +39,7 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
     leader: leader?.name ?? null,
     timeline: leader?.timeline ?? null,
     paused: view?.pause === true,
-    switchover: planned ? { from: planned.from ?? null, to: planned.to ?? null, at: planned.at ?? null } : null,
+    switchover: readSwitchover(of("etcd")),
     database: of("postgresql").map((probe) => readDatabase(probe, members.get(probe.node.name))),
     etcd: of("etcd").map(readEtcd),
     proxies: of("haproxy").map(readProxy),
@@ -60,18 +59,19 @@ function withoutEtcd(probes: Probe[]): PatroniCluster {
   const members = probes.flatMap(({ node, sections }): PatroniMember[] => {
     const own = parseJson<PatroniAnswer>(sections.get("patroni") ?? "");
     if (!own?.state || !own.role) return [];
-    const standby = own.quorum_standby ? "quorum_standby" : own.sync_standby ? "sync_standby" : "replica";
-    const leads = own.role === "primary";
-    return [
-      {
-        name: node.name,
-        role: leads ? "leader" : standby,
-        state: own.replication_state ?? own.state,
-        timeline: own.timeline,
-      },
-    ];
+    // Who confirms commits is known by etcd alone.
+    const role = own.role === "primary" ? "leader" : "standby";
+    return [{ name: node.name, role, state: own.replication_state ?? own.state, timeline: own.timeline }];
   });
   return { members };
+}
+
+/** Patroni's key for a switchover. A done one leaves an empty object. */
+function readSwitchover(etcd: Probe[]): Status["switchover"] {
+  type Key = { leader?: string; member?: string; scheduled_at?: string };
+  const keys = etcd.flatMap(({ sections }) => parseJson<Key>(sections.get("switchover") ?? "") ?? []);
+  const key = keys.find(({ leader, member }) => leader || member);
+  return key ? { from: key.leader ?? null, to: key.member ?? null, at: key.scheduled_at ?? null } : null;
 }
 
 const reach = ({ node, unreachable }: Probe) => ({
@@ -97,9 +97,17 @@ function readDatabase(probe: Probe, member: PatroniMember | undefined): Database
     sync: syncStates[member?.role ?? ""] ?? null,
     pendingRestart: own?.pending_restart === true || member?.pending_restart === true,
     replayPaused: own?.xlog?.paused === true,
+    nofailover: isNoFailover(member?.tags),
+    failsafe: own?.failsafe_mode_is_active === true,
+    longTransactions: parseJson<DatabaseNode["longTransactions"]>(probe.sections.get("transactions") ?? "") ?? null,
     postgresql: version ? `${Math.floor(version / 10_000)}.${version % 10_000}` : null,
     patroni: own?.patroni?.version ?? null,
   };
+}
+
+/** As Patroni reads it (tags.py): a priority of 0 says the same, unless the tag itself says otherwise. */
+function isNoFailover({ nofailover, failover_priority: priority }: Record<string, unknown> = {}): boolean {
+  return typeof nofailover === "boolean" ? nofailover : typeof priority === "number" && priority <= 0;
 }
 
 function readEtcd(probe: Probe): EtcdNode {
@@ -137,7 +145,6 @@ function readProxy(probe: Probe): ProxyNode {
       .map((row) => row.svname!);
   const own = parseCsv(pools ?? "").filter((row) => row.database !== "pgbouncer");
   const sum = (column: string) => own.reduce((total, row) => total + Number(row[column] ?? 0), 0);
-  const databases = parseCsv(probe.sections.get("databases") ?? "");
   const version = (section: string, pattern: RegExp) => pattern.exec(probe.sections.get(section) ?? "")?.[1] ?? null;
   return {
     ...base,
@@ -152,7 +159,7 @@ function readProxy(probe: Probe): ProxyNode {
             clients: { active: sum("cl_active"), waiting: sum("cl_waiting") },
             servers: { active: sum("sv_active"), idle: sum("sv_idle") },
             longestWait: Math.max(0, ...own.map((row) => Number(row.maxwait ?? 0))),
-            paused: databases.filter((row) => row.paused === "1").map((row) => row.name!),
+            paused: pausedPools(probe.sections.get("paused") ?? ""),
           },
   };
 }

@@ -21,6 +21,7 @@ const needed: Record<string, string | string[]> = {
   "openssh-client": "ssh",
   "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
   curl: "curl",
+  jq: "jq",
   openssl: "openssl",
   "postgresql-client": "psql",
   shellcheck: "shellcheck",

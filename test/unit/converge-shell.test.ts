@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { bash, self, temporaryFolder } from "./support/bash";
 
@@ -222,5 +222,163 @@ describe("converge library", () => {
       assert.equal(stdout, "");
       assert.match(stderr, /etcd1: .*turn.*: .*context deadline exceeded/);
     });
+  });
+});
+
+const databasePart = join(__dirname, "../../cloud-init/converge/postgresql.sh");
+
+/** How a database node gives way and restarts, run by real bash against a Patroni that is a function of the shell. */
+describe("converge of a database node", () => {
+  const folder = temporaryFolder();
+
+  interface Member {
+    name: string;
+    role?: string;
+    state?: string;
+    api_url?: string;
+  }
+  const leader: Member = { name: "postgresql1", role: "leader", state: "running" };
+  const standby = (n: number, change: Partial<Member> = {}): Member => ({
+    name: `postgresql${n}`,
+    role: "quorum_standby",
+    state: "streaming",
+    ...change,
+  });
+
+  /**
+   * Runs statements after both parts of a node's script. GET /cluster gives these members, whose last entry stays; a POST is
+   * noted, and what was asked for is done at once unless it is `refused`.
+   */
+  function run(
+    statements: string,
+    views: Member[][],
+    { node = "postgresql1", refused = false, synchronous = "quorum" } = {},
+  ) {
+    const log = join(folder(), "log");
+    const here = join(folder(), "views");
+    rmSync(here, { recursive: true, force: true });
+    rmSync(log, { force: true });
+    rmSync(join(folder(), "done"), { force: true });
+    mkdirSync(here);
+    views.forEach((members, index) => writeFileSync(join(here, String(index)), JSON.stringify({ members })));
+    const ran = bash(
+      `NODE=${node} ROLE=postgresql CLUSTER=test ADDRESS=10.9.9.9 SYNCHRONOUS=${synchronous}
+       mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
+       source "${library}"; source "${databasePart}"
+       switchover_lock=$DIR/lock
+       rest() {
+         local views=("$DIR"/views/*)
+         case "$*" in
+           *"-X POST"*) echo "POST $*" | sed 's/ -[^{]*-d / /; s#https://[^/]*##' >>"$DIR/log"; ${refused ? "return 22" : 'touch "$DIR/done"'} ;;
+           */patroni) echo '{"failsafe_mode_is_active":true}'; echo asked >>"$DIR/log" ;;
+           */cluster) cat "\${views[0]}"; ((\${#views[@]} == 1)) || rm "\${views[0]}" ;;
+         esac
+       }
+       is_leader() { [[ $NODE == postgresql1 && ! -e $DIR/done ]]; }
+       healthy() { :; }
+       sleep() { SECONDS=$((SECONDS + 1)); echo waits >>"$DIR/log"; }
+       flock() { [[ \${BUSY:-} != 1 ]]; }
+       systemctl() { echo "systemctl $*" >>"$DIR/log"; }
+       pending_restart() { [[ \${PENDING:-1} == 1 ]]; }
+       lowered() { [[ \${LOWERED:-} == 1 ]]; }
+       ${statements}`,
+      { env: { DIR: folder() } },
+    );
+    const done = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    return { ...ran, done };
+  }
+  const free = 'POST {"leader":"postgresql1"} /switchover';
+  const named = (n: number) => `POST {"leader":"postgresql1","candidate":"postgresql${n}"} /switchover`;
+
+  it("gives way without a name when any standby may take over", () => {
+    const { code, done, stderr } = run("give_way", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual([code, done, stderr], [0, [free], ""]);
+  });
+
+  it("waits a little for a standby that has just restarted", () => {
+    const restarted = [leader, standby(2), standby(3, { role: "replica" })];
+    const { done } = run("give_way", [restarted, restarted, [leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, ["waits", "waits", free]);
+  });
+
+  it("names one when not all may take over", () => {
+    for (const unfit of [{ role: "replica" }, { state: "starting" }]) {
+      const { done } = run("give_way", [[leader, standby(2, unfit), standby(3)]]);
+      assert.deepEqual([...new Set(done)], ["waits", named(3)]);
+      assert.ok(done.length > 25 && done.length < 35, `${done.length} looks`);
+    }
+  });
+
+  it("waits while a member is in failsafe mode, and goes on in the end", () => {
+    const api_url = "https://10.9.9.3:8008/patroni";
+    const { done } = run("give_way", [[leader, standby(2), standby(3, { api_url })]]);
+    assert.deepEqual([...new Set(done)], ["asked", "waits", free]);
+  });
+
+  it("names the only one there is, at once", () => {
+    assert.deepEqual(run("give_way", [[leader, standby(2)]]).done, [named(2)]);
+  });
+
+  it("takes whoever streams where the stack wants none synchronous", () => {
+    const members = [leader, standby(2, { role: "replica" }), standby(3, { role: "replica" })];
+    assert.deepEqual(run("give_way", [members], { synchronous: "off" }).done, [free]);
+  });
+
+  it("does nothing when it leads no more", () => {
+    assert.deepEqual(run("give_way; echo on", [[leader]], { node: "postgresql2" }), {
+      code: 0,
+      done: [],
+      stdout: "on\n",
+      stderr: "",
+    });
+  });
+
+  const refusals: [string, string, Member[], object, RegExp][] = [
+    ["nobody may take over", "give_way", [leader, standby(2, { role: "replica" })], {}, /no synchronous standby/],
+    [
+      "a switchover is under way",
+      "BUSY=1; give_way",
+      [leader, standby(2)],
+      {},
+      /a switchover has been under way for 60 s/,
+    ],
+    ["Patroni refuses", "give_way", [leader, standby(2)], { refused: true }, /Patroni did not switch over/],
+    ["it does not come back", "healthy() { false; }; give_way", [leader, standby(2)], {}, /another node to lead/],
+  ];
+  for (const [name, statements, members, options, message] of refusals) {
+    it(`ends, and says why, when ${name}`, () => {
+      const { code, stdout, stderr } = run(`${statements}; echo on`, [members], options);
+      assert.equal(code, 1);
+      assert.doesNotMatch(stdout, /^on$/m);
+      assert.match(stderr, message);
+    });
+  }
+
+  const restart = "POST {} /restart";
+
+  it("restarts the leader after it has given way, and while another standby confirms", () => {
+    const { done } = run("restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free, restart]);
+  });
+
+  it("does not restart again what the switchover has restarted already", () => {
+    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free]);
+  });
+
+  it("restarts a standby when another confirms; the only one at once", () => {
+    const alone = [leader, standby(2), standby(3, { role: "replica" })];
+    const both = [leader, standby(2), standby(3)];
+    assert.deepEqual(run("restart_postgresql", [alone, both], { node: "postgresql2" }).done, ["waits", restart]);
+    assert.deepEqual(run("restart_postgresql", [[leader, standby(2)]], { node: "postgresql2" }).done, [restart]);
+  });
+
+  it("restarts a leader in place that must go first", () => {
+    assert.deepEqual(run("LOWERED=1; restart_postgresql", [[leader, standby(2), standby(3)]]).done, [restart]);
+  });
+
+  it("restarts Patroni when its unit has changed", () => {
+    const { done } = run("restart_patroni=1; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free, "systemctl restart patroni"]);
   });
 });

@@ -43,17 +43,23 @@ const patroni = (own: object = {}) =>
     ...own,
   });
 
-/** What a database node answers to a probe. */
-export const databaseAnswer = (cluster = patroniCluster(), own: object = {}) =>
-  section({ patroni: patroni(own), cluster });
+/** What a database node answers to a probe. @param transactions those that have been open for long */
+export const databaseAnswer = (cluster = patroniCluster(), own: object = {}, transactions: object[] = []) =>
+  section({ patroni: patroni(own), cluster, transactions: JSON.stringify(transactions) });
 
-/** What an etcd member answers to a probe. @param alarm number of an alarm it has */
-export const etcdAnswer = (id: number, { leader = 11, healthy = true, alarm = 0 } = {}) =>
+/** What an etcd member answers to a probe. @param alarm number of an alarm it has @param switchover Patroni's key */
+export const etcdAnswer = (id: number, { leader = 11, healthy = true, alarm = 0, switchover = "{}" } = {}) =>
   section({
     health: JSON.stringify([{ endpoint: "https://10.88.0.11:2379", health: healthy, took: "9ms" }]),
     status: JSON.stringify([{ Status: { header: { member_id: id }, version: "3.6.14", dbSize: 20480, leader } }]),
     alarms: JSON.stringify(alarm ? { alarms: [{ memberID: id, alarm }] } : {}),
+    switchover,
   });
+
+/** What PgBouncer says to `showPaused`. @param paused of the application's database @param all of all of them */
+export const pausedAnswer = ({ paused = 0, all = false } = {}) =>
+  `name,host,paused,disabled\napp,127.0.0.1,${paused},0\npgbouncer,,0,0\n` +
+  `key,value\nactive,${all ? "no" : "yes"}\npaused,${all ? "yes" : "no"}\nsuspended,no`;
 
 /** What a proxy answers to a probe. */
 export const proxyAnswer = ({
@@ -71,11 +77,12 @@ export const proxyAnswer = ({
       "# pxname,svname,scur,status,weight",
       "write,FRONTEND,0,OPEN,",
       ...servers("primary", write),
+      "primary,hold,0,no check,1",
       "primary,BACKEND,0,UP,1",
       ...servers("replicas", read),
     ].join("\n"),
     pools: `database,user,cl_active,cl_waiting,sv_active,sv_idle,maxwait\napp,app,12,${waiting},3,7,${maxwait}\napp,app_owner,1,0,0,1,0\npgbouncer,pgbouncer,1,0,0,0,0`,
-    databases: `name,host,paused,disabled\napp,127.0.0.1,${paused},0\npgbouncer,,0,0`,
+    paused: pausedAnswer({ paused }),
     pgbouncer: "version\nPgBouncer 1.24.1",
   });
 };

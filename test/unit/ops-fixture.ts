@@ -73,7 +73,7 @@ export type Answer = string | Partial<NodeResult>;
 export class FakeRunner implements Runner {
   readonly asked: { node: string; script: string }[] = [];
 
-  constructor(private readonly answer: (node: string, script: string) => Answer | undefined) {}
+  constructor(readonly answer: (node: string, script: string) => Answer | undefined) {}
 
   async run(name: string, script: string): Promise<NodeResult> {
     this.asked.push({ node: name, script });

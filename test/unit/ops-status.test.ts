@@ -2,10 +2,19 @@ import assert from "node:assert/strict";
 import { parseCsv } from "../../ops/status/csv";
 import { formatStatus } from "../../ops/status/format";
 import type { Status } from "../../ops/status/model";
+import { pausedPools } from "../../ops/status/paused";
 import { parseSections, probeAll, probeScript } from "../../ops/status/probe";
 import { readStatus } from "../../ops/status/read";
 import { bytes, table } from "../../ops/table";
-import { databaseAnswer, etcdAnswer, notAfter, patroniCluster, proxyAnswer, wholeAnswers } from "./ops-answers";
+import {
+  databaseAnswer,
+  etcdAnswer,
+  notAfter,
+  patroniCluster,
+  pausedAnswer,
+  proxyAnswer,
+  wholeAnswers,
+} from "./ops-answers";
 import { fakeReached, unreachable, type Answer } from "./ops-fixture";
 
 const day = 24 * 3600 * 1000;
@@ -36,6 +45,9 @@ describe("pgha status", () => {
       sync: "quorum",
       pendingRestart: false,
       replayPaused: false,
+      nofailover: false,
+      failsafe: false,
+      longTransactions: [],
       postgresql: "17.6",
       patroni: "4.1.4",
     });
@@ -127,8 +139,15 @@ describe("pgha status", () => {
     { name: "a paused Patroni", changes: cluster({}, { pause: true }), warns: [/^Patroni is paused/] },
     {
       name: "a scheduled switchover",
-      changes: cluster({}, { scheduled_switchover: { at: "2026-12-01T04:00:00+00:00" } }),
+      changes: {
+        etcd1: etcdAnswer(11, { switchover: '{"leader":"postgresql1","scheduled_at":"2026-12-01T04:00:00+00:00"}' }),
+      },
       warns: [/^a switchover is scheduled for 2026-12-01T04/],
+    },
+    {
+      name: "a switchover under way",
+      changes: { etcd3: etcdAnswer(13, { switchover: '{"leader":"postgresql1"}' }) },
+      warns: [/^a switchover is under way$/],
     },
     {
       name: "a pending restart",
@@ -177,6 +196,40 @@ describe("pgha status", () => {
       assert.equal(whole, false);
       assert.equal(warnings.length, warns.length, warnings.join("\n"));
       warns.forEach((pattern, index) => assert.match(warnings[index]!, pattern));
+    });
+  }
+
+  it("knows what speaks against a switchover", async () => {
+    const open = { pid: 77, user: "app", seconds: 3.5 };
+    const { database, switchover } = await statusWith({
+      etcd2: etcdAnswer(12, { switchover: '{"leader":"postgresql1","member":"postgresql2"}' }),
+      postgresql1: databaseAnswer(patroniCluster("postgresql1", { postgresql2: { tags: { nofailover: true } } }), {}, [
+        open,
+      ]),
+      postgresql2: databaseAnswer(undefined, { failsafe_mode_is_active: true }),
+      postgresql3: databaseAnswer().replace("@@pgha transactions", "@@pgha else"),
+    });
+    assert.deepEqual(switchover, { from: "postgresql1", to: "postgresql2", at: null });
+    assert.deepEqual(
+      database.map(({ nofailover, failsafe, longTransactions }) => [nofailover, failsafe, longTransactions]),
+      [
+        [false, false, [open]],
+        [true, true, []],
+        [false, false, null],
+      ],
+    );
+  });
+
+  const tags: [object, boolean][] = [
+    [{}, false],
+    [{ failover_priority: 0 }, true],
+    [{ failover_priority: 1 }, false],
+    [{ nofailover: false, failover_priority: 0 }, false],
+  ];
+  for (const [own, expected] of tags) {
+    it(`reads the tags ${JSON.stringify(own)} as Patroni does`, async () => {
+      const { database } = await statusWith(cluster({ postgresql2: { tags: own } }));
+      assert.equal(database[1]!.nofailover, expected);
     });
   }
 
@@ -230,7 +283,7 @@ describe("pgha status", () => {
   it("asks in a script that bash can read", async () => {
     const { execFileSync } = await import("node:child_process");
     const { cluster } = fakeReached(() => undefined);
-    for (const node of cluster.nodes) execFileSync("bash", ["-n", "-c", probeScript(node)]);
+    for (const node of cluster.nodes) execFileSync("bash", ["-n", "-c", probeScript(node, cluster.outputs.cluster)]);
   });
 });
 
@@ -246,6 +299,13 @@ describe("parsers of pgha", () => {
       ],
     );
     assert.equal(parseSections("").size, 0);
+  });
+
+  it("finds pools that are paused one by one, or all at once", () => {
+    assert.deepEqual(pausedPools(pausedAnswer()), []);
+    assert.deepEqual(pausedPools(pausedAnswer({ paused: 1 })), ["app"]);
+    assert.deepEqual(pausedPools(pausedAnswer({ all: true })), ["app"]);
+    assert.deepEqual(pausedPools(""), []);
   });
 
   it("reads CSV with quotes and empty values", () => {

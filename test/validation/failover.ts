@@ -1,5 +1,5 @@
-import { planSwitchover, performSwitchover } from "../../ops/switchover";
-import { getStatus } from "../../ops/status";
+import { performSwitchover } from "../../ops/switchover/perform";
+import { prepareSwitchover } from "../../ops/switchover/plan";
 import { cluster, reached } from "./context";
 import { WriteLoad, type LoadResult } from "./load";
 import { dropTable, makeTable, tableName, throughAnyProxy } from "./sql";
@@ -15,7 +15,7 @@ describe("failover capability", function () {
 
   it("a load of writes goes on through a switchover", async () => {
     await makeTable();
-    const plan = planSwitchover(await getStatus(reached()), cluster().outputs.cluster.synchronous === "quorum");
+    const plan = await prepareSwitchover(reached(), { wait: cluster().outputs.cluster.clock.ttl + 5 });
     const load = new WriteLoad();
     try {
       await load.further(300);
