@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { faults } from "../../ops/drill/faults";
 import type { DrillResult, Report } from "../../ops/drill/model";
 import { checkoutRoot } from "../../scripts/env";
+import { clientsRideThrough } from "./support/clients";
 import { TestStack } from "./support/stack";
 
 /** Writes the gate must see acknowledged. */
@@ -60,6 +61,9 @@ describe("drills", function () {
     assert.ok(verification.acknowledged >= least, `${verification.acknowledged} writes are fewer than ${least}`);
     assert.equal(code, 0, said);
   });
+
+  it("clients that copied docs/clients meet no error in a switchover and a killed leader, and do everything once", () =>
+    clientsRideThrough(stack.name));
 
   it("without synchronous commit the same checker finds writes that were lost", async () => {
     stack.set({ postgresql: { synchronous: "off" } });
