@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Clock } from "../components/clocks";
 import type { Role } from "../components/plan";
 import { askLeader, type Reached } from "./ask";
 import { caFile, nodeNamed, writePrivate, type Cluster } from "./cluster";
@@ -22,12 +23,16 @@ export async function sshCommand(cluster: Cluster, node: string, command: string
   return onNode(cluster, node, command.length > 0 ? command.join(" ") : undefined);
 }
 
-/** The daemons of each role, by their systemd units. */
+/** The daemons a node of each role may have, by their systemd units. */
 export const units: Record<Role, string[]> = {
-  etcd: ["etcd"],
-  postgresql: ["patroni"],
-  haproxy: ["haproxy", "pgbouncer"],
+  etcd: ["etcd", "pgha-witness"],
+  postgresql: ["patroni", "pgha-guard"],
+  haproxy: ["haproxy", "pgbouncer", "pgha-gate"],
 };
+
+/** Those it has with this clock: where pools are never paused there is no gate, and without witnesses there are none. */
+export const unitsOf = (role: Role, { pause, witness }: Pick<Clock, "pause" | "witness">): string[] =>
+  units[role].filter((unit) => (unit !== "pgha-gate" || pause > 0) && (unit !== "pgha-witness" || witness > 0));
 
 export interface LogsOptions {
   follow?: boolean;

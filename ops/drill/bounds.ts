@@ -6,10 +6,12 @@ import type { Clock } from "../../components/clocks";
  * `pgha load`.
  */
 const terms = {
-  /** Life of the leader key: the leader renewed it just before it fell silent. */
-  ttl: ({ ttl }) => ttl * 1000,
-  /** etcd looks for ended leases every 500 ms (server/lease/lessor.go, `runLoop`). */
-  leaseScan: () => 500,
+  /**
+   * Until the leader key of a leader that fell silent just after it had renewed it is free: its life, and etcd looks for ended
+   * leases every 500 ms (server/lease/lessor.go, `runLoop`). Witnesses free it sooner: their patience, a renewal up to 1 s ago,
+   * and 500 ms for their looks and their agreement (docs/witness.md).
+   */
+  keyFree: ({ ttl, witness }) => (witness > 0 ? witness * 1000 + 1500 : ttl * 1000 + 500),
   /**
    * A new etcd leader gives every lease its full life again, and an election timeout (1 s) more (lessor.go, `Promote`).
    * Before that, members wait for a random 1 to 2 s; a split vote makes them wait once more.
@@ -20,16 +22,20 @@ const terms = {
   /** Patroni has a crashed leader start again for so long, then it needs another round (docs/dynamic_configuration.rst). */
   restart: ({ primaryStartTimeout, loopWait }) =>
     primaryStartTimeout > 0 ? (primaryStartTimeout + loopWait) * 1000 : 0,
-  /** A candidate asks every member how far it is, the dead leader too, and gives it 2 s (ha.py, `fetch_node_status`). */
+  /** A candidate asks every member how far it is, the old leader too, and gives it 2 s (ha.py, `fetch_node_status`). */
   probe: () => 2000,
-  /** PostgreSQL's own stop, and the second Patroni waits before it releases the key (ha.py, `demote`, `on_shutdown`). */
-  stop: () => 2000,
+  /** The same of a leader that fell silent: witnesses take its address out of its member's key. */
+  probeSilent: ({ witness }) => (witness > 0 ? 0 : 2000),
+  /**
+   * PostgreSQL's own stop, and the release of the key. Where Patroni itself stops PostgreSQL it looks a second later whether it
+   * has stopped (postgresql/__init__.py, `_wait_for_connection_close`); with a pause before-stop.sh does.
+   */
+  stop: ({ pause }) => (pause > 0 ? 1000 : 2000),
+  /** The guard: what it asks, and 300 ms in which an old leader that lives must have said so (programs/guard.py). */
+  guard: () => 600,
   /** `pg_promote`, with the end of replay and a new timeline. Seldom above 100 ms. */
   promotion: () => 1000,
-  /**
-   * A commit needs a standby again. The one that lost the race sleeps for 2 s before it follows the winner, when the
-   * switchover named a candidate (ha.py, `process_unhealthy_cluster`); else it may still be asking the dead leader.
-   */
+  /** A commit needs a standby again, and the one that lost the race may still be asking the dead leader. */
   follow: () => 2000,
   /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval` (cloud-init/patroni.ts). */
   walRetry: () => 500,
@@ -37,10 +43,12 @@ const terms = {
   recovery: () => 3000,
   /** A daemon that died is started again by systemd (`RestartSec`). */
   restartDelay: ({ restartDelay }) => restartDelay,
-  /** Patroni's start, until its first round is done: Python, the connection to etcd. HAProxy and PgBouncer are faster. */
-  start: () => 4000,
+  /** A proxy's daemon starts, and asks who leads. */
+  start: () => 2000,
   /** HAProxy looks at a server that is down every `downinter`, and while it comes up every `fastinter` (manual, 5.2). */
   serverUp: ({ checkDown, checkFast, rise }) => checkDown + (rise - 1) * checkFast,
+  /** HAProxy tries again after its connect time-out, 1 s at most (manual, `retries`). */
+  turnAround: ({ connectTimeout }) => Math.min(connectTimeout, 1000),
   /** PgBouncer's last login failed just before (doc/config.md, `server_login_retry`). */
   login: ({ loginRetry }) => loginRetry * 1000,
   /** The longest pause of our load's clients between two tries to connect. */
@@ -54,25 +62,33 @@ const terms = {
 type Term = keyof typeof terms;
 
 /** From a leader that is ready until a client's write is acknowledged. */
-const reconnect: Term[] = ["serverUp", "login", "client", "slowness"];
+const reconnect: Term[] = ["serverUp", "turnAround", "login", "client", "slowness"];
+/** From a free key until a client's write is acknowledged. */
+const takeOver: Term[] = ["guard", "promotion", ...reconnect];
 /** A leader that fell silent: its key ends, then a standby takes over. */
-const silent: Term[] = ["ttl", "leaseScan", "probe", "promotion", "follow", ...reconnect];
+const silent: Term[] = ["keyFree", "probeSilent", "follow", ...takeOver];
+/** A planned hand-over. */
+const handOver: Term[] = ["stop", ...takeOver];
 /** The leader goes on, and so do the clients of at least one proxy. */
 const nothing: Term[] = ["slowness"];
 
 /** Every fault's terms; a text says why there is no bound. */
 const faults: Record<string, Term[] | string> = {
-  switchover: ["stop", "promotion", "follow", ...reconnect],
-  "kill-postmaster": ["loopWait", "restart", "stop", "promotion", "follow", ...reconnect],
+  switchover: handOver,
+  // Of the hand-over; the standbys' restarts cost nothing, for another one confirms.
+  "change-setting": handOver,
+  "kill-postmaster": ["loopWait", "restart", ...handOver],
   "kill-backend": ["recovery", "walRetry", ...reconnect],
-  // PostgreSQL runs on, but HAProxy cuts the sessions to a server whose Patroni does not answer.
-  "kill-patroni": ["restartDelay", "start", ...reconnect],
-  "freeze-patroni": silent,
+  // HAProxy keeps Patroni's last word, and PostgreSQL runs on.
+  "kill-patroni": nothing,
+  // Clients go on until its key ends; then only the hand-over counts.
+  "freeze-patroni": ["follow", ...takeOver],
   "freeze-postmaster":
     "sessions go on and new ones hang for as long as it is frozen: Patroni does not look (patroni#1371)",
   // Patroni hangs in its query, so it renews the key no more.
   "freeze-postgresql": silent,
-  "stop-leader": ["stop", "probe", "promotion", "follow", ...reconnect],
+  "stop-leader": ["probe", ...handOver],
+  "reboot-leader": ["probe", ...handOver],
   "power-off-leader": silent,
   // Another standby confirms.
   "power-off-standby": nothing,

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { NodeOutput } from "../../components/outputs";
+import type { Clock } from "../../components/clocks";
 import type { Role } from "../../components/plan";
 import { messageOf, OpsError } from "../errors";
-import { units } from "../shell";
+import { unitsOf } from "../shell";
 import { setClockBack } from "./faults/clock";
 import { removeFiller } from "./faults/disk";
 import { mendNetwork } from "./faults/network";
@@ -13,9 +14,9 @@ import type { World } from "./world";
 const bootLimit = 90;
 
 /** Shell that undoes all that a fault can leave inside a machine, and says what it found. */
-export function healScript(role: Role): string {
+export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">): string {
   // Not waited for: etcd is up only when a majority of its members is.
-  const start = units[role].map(
+  const start = unitsOf(role, clock).map(
     (unit) => `case $(systemctl show -P ActiveState ${unit}) in
   inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
 esac`,
@@ -45,7 +46,7 @@ async function healNode(world: World, node: NodeOutput): Promise<string[]> {
   const undone = await world.power.on(node);
   const { runner } = world.reached;
   for (const deadline = Date.now() + bootLimit * 1000; ; await pause(500)) {
-    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role), {
+    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role, world.clock), {
       timeout: 20_000,
     });
     if (code === 0) {

@@ -7,7 +7,7 @@ export interface JournalLine {
   /** Milliseconds since the epoch on this machine's clock, with microseconds as its fraction. */
   at: number;
   node: string;
-  /** The daemon it is about: `etcd`, `patroni` (PostgreSQL's lines too), `haproxy`, `pgbouncer`. */
+  /** The daemon it is about: `etcd`, `patroni` (PostgreSQL's lines too), `haproxy`, `pgbouncer`, `pgha-gate`. */
   unit: string;
   text: string;
 }

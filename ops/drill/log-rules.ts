@@ -69,13 +69,17 @@ const postgresql: Rule[] = [
   [/could not (?:write|extend) .*No space left on device/, "note", "the disk is full"],
 ];
 
-/** Messages of HAProxy 3.0. It says everything twice; the copies that begin with a level are left out. */
+/**
+ * Messages of HAProxy 3.0. It says everything twice; the copies that begin with a level are left out. `leaders` is what is
+ * checked; what follows it says so once more ("via leaders/..."), which is left out, too.
+ */
 const haproxy: Rule[] = [
-  [/^Server (primary\S+) is DOWN, reason: (.*?), (?:info: .*, )?check duration.*/, "server-down", "$1: $2"],
-  [/^Server (primary\S+) is DOWN\b.*/, "server-down", "$1"],
-  [/^Server (primary\S+) is UP\b.*/, "server-up", "$1"],
+  [/^Server (leaders\S+) is DOWN, reason: .*"(does not lead)".*/, "server-down", "$1: $2"],
+  [/^Server (leaders\S+) is DOWN, reason: (.*?), (?:info: .*, )?check duration.*/, "server-down", "$1: $2"],
+  [/^Server (leaders\S+) is DOWN\b.*/, "server-down", "$1"],
+  [/^Server (leaders\S+) is UP\b.*/, "server-up", "$1"],
   // Where reads go is no step of a failover.
-  [/^Server (\S+) is (DOWN|UP)\b.*/, "note", "$1: $2"],
+  [/^Server (replicas\S+) is (DOWN|UP)\b.*/, "note", "$1: $2"],
   [/^backend (\S+) has no server available!/, "note", "$1 has no server"],
 ];
 
@@ -86,6 +90,21 @@ const pgbouncer: Rule[] = [
   [/^C-.*pooler error: (.*)/, "note", "a client was told: $1"],
   [/^server login failed: (?:\w+) (.*)/, "note", "could not log in: $1"],
   [/^(PAUSE|RESUME|RECONNECT|KILL) command issued.*/, "note", "$1"],
+];
+
+/** Messages of the gate, which pauses PgBouncer (cloud-init/programs/gate.py). */
+const gate: Rule[] = [
+  [/^pauses \S+ for (\S+)/, "note", "pauses for $1"],
+  [/^resumed after (\S+ s): (.*)/, "note", "goes on after $1: $2"],
+  [/^cannot resume yet, tries again: (.*)/, "note", "cannot go on yet: $1"],
+  [/^(refused \S+: .*|told HAProxy .*|could not tell HAProxy .*)/, "note", "$1"],
+];
+
+/** Messages of what Patroni runs of ours (cloud-init/programs). */
+const hooks: Rule[] = [
+  [/^pgha: (PostgreSQL has .*)/, "note", "$1"],
+  [/^pgha: asked (.*)/, "note", "asked for a pause: $1"],
+  [/^pgha: takes writes, told (.*)/, "note", "told the proxies that it takes writes: $1"],
 ];
 
 /** Messages of etcd 3.6 and its raft library, whose lines are JSON. */
@@ -109,9 +128,10 @@ const systemd: Rule[] = [
 ];
 
 const ruleSets: Record<string, { layer: Layer; rules: Rule[] }> = {
-  patroni: { layer: "patroni", rules: [...patroni, ...systemd] },
+  patroni: { layer: "patroni", rules: [...patroni, ...hooks, ...systemd] },
   haproxy: { layer: "haproxy", rules: [...haproxy, ...systemd] },
   pgbouncer: { layer: "pgbouncer", rules: [...pgbouncer, ...systemd] },
+  "pgha-gate": { layer: "pgbouncer", rules: [...gate, ...systemd] },
   etcd: { layer: "etcd", rules: [...etcd, ...systemd] },
 };
 

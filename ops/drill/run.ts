@@ -5,13 +5,14 @@ import { Load, type LoadPath } from "../load/load";
 import { machineSize } from "../machine";
 import { SshRunner } from "../ssh";
 import { getStatus, type Status } from "../status";
-import { applyClock, clockName, drillClocks } from "./clocks";
+import { clockName, drillClocks } from "./clocks";
 import { faultNamed } from "./faults";
 import { startGuard } from "./guard";
 import { heal } from "./heal";
 import type { DrillResult, Report } from "./model";
 import { drillOnce, type Timing } from "./one";
 import { randomFrom, type Step } from "./plan";
+import { DrillSettings } from "./settings";
 import { becomesWhole } from "./whole";
 import { makeWorld } from "./world";
 
@@ -66,6 +67,7 @@ async function startWhole(reached: Reached, progress: Progress): Promise<void> {
 async function runAll(first: Reached, options: RunOptions): Promise<Report> {
   const { signal, progress, save } = options;
   let reached = first;
+  const settings = new DrillSettings(first.cluster);
   const ownClock = clockName(reached.cluster.outputs.cluster.clock);
   const report = await begin(reached, options);
   const load = await Load.open(reached, { paths: options.load });
@@ -77,14 +79,15 @@ async function runAll(first: Reached, options: RunOptions): Promise<Report> {
       if (signal.aborted || (options.deadline && Date.now() > options.deadline)) break;
       if (step.clock !== clock) {
         progress.detail(`clock: ${clock} -> ${step.clock}`);
-        reached = await withClock(reached, step.clock === ownClock ? undefined : step.clock);
+        await settings.change({ clock: step.clock === ownClock ? undefined : drillClocks[step.clock] });
+        reached = await reachAgain(reached);
         clock = step.clock;
       }
-      const settings = reached.cluster.outputs.cluster.clock;
-      report.clocks[clock] = settings;
+      const timings = reached.cluster.outputs.cluster.clock;
+      report.clocks[clock] = timings;
       progress.drill(++number, step);
-      const stage = { load, clock: { name: clock, settings }, timing: options.timing, signal };
-      const world = makeWorld(reached, random);
+      const stage = { load, clock: { name: clock, settings: timings }, timing: options.timing, signal };
+      const world = { ...makeWorld(reached, random), settings };
       const result = await drillOnce({ ...stage, world, show: progress.detail }, faultNamed(step.fault));
       report.drills.push(result);
       progress.done(result);
@@ -98,7 +101,7 @@ async function runAll(first: Reached, options: RunOptions): Promise<Report> {
     report.ended = new Date().toISOString();
     save(report);
     await load.close();
-    if (clock !== ownClock) await withClock(reached, undefined);
+    await settings.restore();
   }
   return report;
 }
@@ -121,8 +124,8 @@ async function begin({ cluster, runner }: Reached, options: RunOptions): Promise
   };
 }
 
-async function withClock({ cluster }: Reached, name: string | undefined): Promise<Reached> {
-  await applyClock(cluster, name === undefined ? undefined : drillClocks[name]);
+/** The cluster after a change of its settings, once it is whole. */
+async function reachAgain({ cluster }: Reached): Promise<Reached> {
   const changed: Cluster = await loadCluster(cluster.stack);
   const reached = { cluster: changed, runner: new SshRunner(changed) };
   const { seconds, complaints } = await becomesWhole(reached, { timeout: 120, loaded: false });

@@ -5,12 +5,15 @@ import { nodesOf } from "../cluster";
 import { OpsError } from "../errors";
 import { getStatus } from "../status";
 import { powerOf, type Power } from "./power";
+import type { DrillSettings } from "./settings";
 
 /** What a fault may use. */
 export interface World {
   reached: Reached;
   power: Power;
   clock: Clock;
+  /** The cluster's settings; not in a world that only heals. */
+  settings?: DrillSettings;
   /** A number in [0, 1), the same sequence for the same seed. */
   random(): number;
   /** Who leads now. @throws OpsError when nobody does */

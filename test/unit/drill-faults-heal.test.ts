@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { clocks } from "../../components/clocks";
 import { healScript, heal } from "../../ops/drill/heal";
 import type { Power } from "../../ops/drill/power";
 import { makeWorld } from "../../ops/drill/world";
@@ -87,7 +88,7 @@ esac`,
   };
 
   it("undoes a cut and starts what is down; a second time there is nothing to do", () => {
-    const { ran, left } = run(healScript("haproxy"), { cut: "", "off-haproxy": "" });
+    const { ran, left } = run(healScript("haproxy", clocks.fast), { cut: "", "off-haproxy": "" });
     assert.deepEqual(ran, [
       { code: 0, stdout: "its network was cut\nhaproxy was down\n", stderr: "" },
       { code: 0, stdout: "", stderr: "" },
@@ -101,7 +102,7 @@ esac`,
     try {
       stopped.kill("SIGSTOP");
       while (state() !== "T") await pause(5);
-      const { ran } = run(healScript("postgresql"), { frozen: String(stopped.pid) });
+      const { ran } = run(healScript("postgresql", clocks.fast), { frozen: String(stopped.pid) });
       assert.equal(ran[0]!.stdout, "processes were stopped\n");
       assert.notEqual(state(), "T");
     } finally {
@@ -110,7 +111,7 @@ esac`,
   });
 
   it("fails when something cannot be undone", () => {
-    const script = healScript("etcd").replace("nft delete", "false");
+    const script = healScript("etcd", clocks.fast).replace("nft delete", "false");
     assert.notEqual(run(script, { cut: "" }).ran[0]!.code, 0);
   });
 });

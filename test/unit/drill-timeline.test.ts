@@ -1,4 +1,7 @@
-/** Journals in test/unit/journals are real: PostgreSQL 17.12, Patroni 4.1.5, HAProxy 3.0, PgBouncer 1.24; repetitions cut. */
+/**
+ * Journals in test/unit/journals are real: PostgreSQL 17.12, Patroni 4.1.5, HAProxy 3.0, PgBouncer 1.24; repetitions cut.
+ * HAProxy's lines name the servers of today's configuration, in today's words for their checks.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,12 +44,12 @@ describe("timeline of a drill", () => {
       "postgresql2 noticed: was asked for a switchover",
       "postgresql2 lock-free: released the leader key",
       "postgresql3 lock-free: saw that the leader key was free",
-      "haproxy1 server-down: primary/postgresql2: Layer7 wrong status, code: 503",
+      "haproxy1 server-down: leaders/postgresql2: does not lead",
       "postgresql1 lock-taken: took the leader key",
       "postgresql1 promoted: takes writes",
-      "haproxy2 server-up: primary/postgresql1",
-      "haproxy1 server-up: primary/postgresql1",
-      "haproxy2 server-down: primary/postgresql2: Layer7 wrong status, code: 503",
+      "haproxy2 server-up: leaders/postgresql1",
+      "haproxy1 server-up: leaders/postgresql1",
+      "haproxy2 server-down: leaders/postgresql2: does not lead",
     ]);
     for (const remark of [
       "postgresql postgresql2: fast shutdown",
@@ -72,7 +75,7 @@ describe("timeline of a drill", () => {
       "postgresql1 lock-free: released the leader key",
       "postgresql2 lock-free: saw that the leader key was free",
       "postgresql3 lock-free: saw that the leader key was free",
-      "haproxy1 server-down: primary/postgresql1: Layer7 wrong status, code: 503",
+      "haproxy1 server-down: leaders/postgresql1: does not lead",
     ]);
     const at = (step: string) => events.find((event) => event.step === step)!.at;
     assert.equal(at("lock-free") - at("noticed"), 859, "milliseconds between what was noticed and the free key");
@@ -82,9 +85,9 @@ describe("timeline of a drill", () => {
   it("tells a power-off, where the first to know is HAProxy", () => {
     const events = layerEvents(journal("power-off-leader"), startedAt);
     assert.deepEqual(steps(events), [
-      "haproxy1 server-down: primary/postgresql2: Layer4 timeout",
+      "haproxy1 server-down: leaders/postgresql2: Layer4 timeout",
       "postgresql3 lock-free: saw that the leader key was free",
-      "haproxy1 server-up: primary/postgresql3",
+      "haproxy1 server-up: leaders/postgresql3",
       "postgresql3 lock-taken: took the leader key",
       "postgresql3 promoted: takes writes",
     ]);
@@ -114,7 +117,7 @@ describe("timeline of a drill", () => {
 
   it("leaves out repetitions, but no change back and forth", () => {
     const server = (seconds: number, state: string) =>
-      line(seconds, "haproxy1", "haproxy", `Server primary/postgresql1 is ${state}, reason: x, check duration: 1ms.`);
+      line(seconds, "haproxy1", "haproxy", `Server leaders/postgresql1 is ${state}, reason: x, check duration: 1ms.`);
     const flood = Array.from({ length: 50 }, (_, n) =>
       line(
         4 + n / 100,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { convergeCommand } from "../../cloud-init/converge";
@@ -38,5 +39,19 @@ describe("shellcheck", () => {
     const command = convergeCommand(plan(), node, plainFiles(plan(), node));
     it(`converge command of a node of ${role}`, () => shellcheck(["--shell=bash", "-"], command));
     it(`converge script of a node of ${role}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
+  }
+});
+
+describe("python", () => {
+  const folder = join(root, "cloud-init/programs");
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".py"))) {
+    it(`${name} compiles`, () => {
+      // In memory: no compiled file is left in the working tree.
+      const program = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')";
+      const { status, stderr } = spawnSync("python3", ["-W", "error", "-c", program, join(folder, name)], {
+        encoding: "utf8",
+      });
+      assert.equal(status, 0, stderr);
+    });
   }
 });

@@ -35,9 +35,9 @@ export const etcdFaults: Fault[] = [
   },
   {
     name: "kill-etcd-all",
-    title: "All of etcd killed, and kept down for 20 s",
+    title: "All of etcd killed, and kept down for 60 s",
     expects: () => "Writes go on: Patroni's failsafe mode keeps the leader while it reaches every other member.",
-    hold: () => 20,
+    hold: () => 60,
     async inject(world) {
       const members = nodesOf(world.reached.cluster, "etcd");
       // The stop is for systemd, which would start it again: nothing is left that could end cleanly.

@@ -8,12 +8,14 @@ import { machineFaults } from "./machines";
 import { networkFaults } from "./network";
 import { processFaults } from "./processes";
 import { proxyFaults } from "./proxies";
+import { settingsFaults } from "./settings";
 
 export type { Fault, Injected } from "./fault";
 
 /** Every fault that a drill can inject. */
 export const faults: Fault[] = [
   ...processFaults,
+  ...settingsFaults,
   ...machineFaults,
   ...proxyFaults,
   ...networkFaults,

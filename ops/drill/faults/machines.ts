@@ -19,6 +19,17 @@ export const machineFaults: Fault[] = [
     },
   },
   {
+    name: "reboot-leader",
+    title: "The leader's machine rebooted",
+    expects: () => "As a switchover; the old leader comes back as a standby.",
+    hold: restartHold,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.on(leader, "systemctl reboot");
+      return names(leader);
+    },
+  },
+  {
     name: "power-off-leader",
     title: "Power off: the leader's machine",
     main: true,

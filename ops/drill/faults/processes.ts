@@ -1,6 +1,6 @@
 import { superuserSql } from "../../ask";
-import { planSwitchover, performSwitchover } from "../../switchover";
-import { getStatus } from "../../status";
+import { performSwitchover } from "../../switchover/perform";
+import { prepareSwitchover } from "../../switchover/plan";
 import { failoverHold, restartHold, type Fault } from "./fault";
 
 /** Shell: the process id of PostgreSQL's postmaster, in `$postmaster`. It is the oldest of those with its command line. */
@@ -35,10 +35,10 @@ export const processFaults: Fault[] = [
       "PostgreSQL ends cleanly on the old leader and a standby takes over. What was under way breaks off or waits; nothing is lost.",
     hold: () => 2,
     async inject(world) {
-      const { synchronous } = world.reached.cluster.outputs.cluster;
-      const plan = planSwitchover(await getStatus(world.reached), synchronous === "quorum");
-      const { promoted } = await performSwitchover(world.reached, plan);
-      return { targets: [plan.from], note: `${plan.from} -> ${plan.to}, promoted after ${promoted.toFixed(1)} s` };
+      // A fault of etcd just before keeps standbys in failsafe mode for as long as this.
+      const plan = await prepareSwitchover(world.reached, { wait: world.clock.ttl + 5 });
+      const { from, to, promoted } = await performSwitchover(world.reached, plan);
+      return { targets: [from], note: `${from} -> ${to}, promoted after ${promoted.toFixed(1)} s` };
     },
   },
   {
