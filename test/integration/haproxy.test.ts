@@ -213,6 +213,41 @@ describe("HAProxy before a played cluster", function () {
     });
   });
 
+  describe("when the leader's machine vanishes", () => {
+    const address = plan.postgresql[0]!.address;
+    before(() =>
+      // Until it is gone nothing is dropped.
+      stage.do(
+        "run",
+        `nft 'add table inet vanished; add chain inet vanished out { type filter hook output priority 0; }'`,
+      ),
+    );
+    afterEach(() => stage.do("run", "nft flush table inet vanished"));
+    /** Connections that nothing will ever wake again. */
+    const stuck = () =>
+      stage.do<string>(
+        "run",
+        "echo 'show sess all' | socat - /run/haproxy/admin.sock | awk '/ task=/ && /exp=<NEVER>/' | grep -c . || true",
+      );
+
+    it("serves whoever connects meanwhile by the next leader, and none is stuck for ever", async () => {
+      await serves(one);
+      await stage.do("run", `nft add rule inet vanished out ip daddr ${address} drop`);
+      const clients = [];
+      for (let n = 0; n < 10; n++) {
+        clients.push(await connect());
+        await pause(100);
+      }
+      await says(two, 200, primary(2));
+      for (const client of clients) {
+        const { node, ended } = (await wait(client, "served", soon + aWhile)) ?? (await state(client));
+        assert.ok(node === two || ended, "is served or told, not forgotten");
+      }
+      await settlesOn(two);
+      assert.equal((await stuck()).trim(), "0");
+    });
+  });
+
   describe("while nobody leads", () => {
     beforeEach(async () => {
       await says(one, refused, replica);
