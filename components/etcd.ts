@@ -1,7 +1,6 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { etcdEndpoints, etcdFiles } from "../cloud-init/etcd";
-import { witnessFiles } from "../cloud-init/witness";
+import { etcdEndpoints } from "../cloud-init/etcd";
 import { roleNodes, type RoleArgs } from "./nodes";
 
 /** The etcd members: where Patroni keeps the leader key. Mutual TLS for clients and peers. */
@@ -12,10 +11,7 @@ export class Etcd extends pulumi.ComponentResource {
   constructor(name: string, args: RoleArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Etcd", name, {}, opts);
     const { plan } = args;
-    this.ready = roleNodes(this, args, {
-      nodes: plan.etcd,
-      files: (node) => [...etcdFiles(plan, node), ...witnessFiles(plan, node)],
-    });
+    this.ready = roleNodes(this, args, { nodes: plan.etcd });
     this.registerOutputs({ endpoints: etcdEndpoints(plan) });
   }
 }

@@ -1,6 +1,7 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type { File } from "../cloud-init/file";
+import { nodeFiles } from "../cloud-init/node-files";
 import { userData } from "../cloud-init/user-data";
 import { converge } from "./converge";
 import type { Network } from "./incus/resources";
@@ -18,8 +19,6 @@ export interface RoleArgs {
 /** How a role's nodes differ from another role's. */
 export interface RoleNodes {
   nodes: Node[];
-  /** The node's files, free of secrets. */
-  files: (node: Node) => File[];
   /** Secret files beside the node's key pair, the same on every node. @default none */
   secrets?: pulumi.Output<File[]>;
   /** Ports published on the host for the node with this index. @default none */
@@ -48,7 +47,7 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
     const secrets = pulumi.all([pki.filesOf(node), role.secrets ?? []]).apply(([own, shared]) => [...own, ...shared]);
     return converge(
       `${node.name}-converge`,
-      { plan, node, machine, files: role.files(node), secrets },
+      { plan, node, machine, files: nodeFiles(plan, node), secrets },
       { parent: machine, dependsOn: role.after },
     );
   });

@@ -1,19 +1,11 @@
 import { createHash } from "node:crypto";
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { etcdFiles } from "../cloud-init/etcd";
-import type { File } from "../cloud-init/file";
-import { gateFiles } from "../cloud-init/gate";
-import { guardFiles } from "../cloud-init/guard";
-import { haproxyFiles } from "../cloud-init/haproxy";
-import { hookFiles } from "../cloud-init/hooks";
-import { patroniFiles } from "../cloud-init/patroni";
-import { pgbouncerFiles } from "../cloud-init/pgbouncer";
+import { nodeFiles } from "../cloud-init/node-files";
 import { adminUser } from "../cloud-init/user-data";
-import { witnessFiles } from "../cloud-init/witness";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
-import { allNodes, clientPorts, type ClientPort, type Node, type Plan, type Role } from "./plan";
+import { allNodes, clientPorts, type ClientPort, type Plan, type Role } from "./plan";
 
 /** A machine as operators see it. */
 export interface NodeOutput {
@@ -78,18 +70,6 @@ function url(user: string, password: string, hosts: { host: string; port: number
   return `postgresql://${user}:${password}@${at}/${database}?sslmode=require`;
 }
 
-/** Files without secrets, as rendered for a node. */
-export function plainFiles(plan: Plan, node: Node): File[] {
-  switch (node.role) {
-    case "etcd":
-      return [...etcdFiles(plan, node), ...witnessFiles(plan, node)];
-    case "postgresql":
-      return [...patroniFiles(plan, node), ...hookFiles(plan, node), ...guardFiles(plan, node)];
-    case "haproxy":
-      return [...haproxyFiles(plan), ...pgbouncerFiles(plan), ...gateFiles(plan, node)];
-  }
-}
-
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
 export function clusterOutputs(
   plan: Plan,
@@ -116,7 +96,7 @@ export function clusterOutputs(
       address: node.address,
       hostKey: hostKey.trim(),
       files: Object.fromEntries(
-        plainFiles(plan, node).map(({ path, content }) => [path, createHash("sha256").update(content).digest("hex")]),
+        nodeFiles(plan, node).map(({ path, content }) => [path, createHash("sha256").update(content).digest("hex")]),
       ),
     })),
   );

@@ -1,8 +1,5 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { guardFiles } from "../cloud-init/guard";
-import { hookFiles } from "../cloud-init/hooks";
-import { patroniFiles } from "../cloud-init/patroni";
 import { scramVerifier } from "../cloud-init/scram";
 import { clusterSql } from "../cloud-init/sql";
 import { roleNodes, type RoleArgs } from "./nodes";
@@ -32,7 +29,6 @@ export class Patroni extends pulumi.ComponentResource {
       ]);
     this.ready = roleNodes(this, args, {
       nodes: plan.postgresql,
-      files: (node) => [...patroniFiles(plan, node), ...hookFiles(plan, node), ...guardFiles(plan, node)],
       secrets: sql,
       after: args.after,
     });

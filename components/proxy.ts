@@ -1,8 +1,6 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { gateFiles } from "../cloud-init/gate";
-import { haproxyFiles, haproxySecrets } from "../cloud-init/haproxy";
-import { pgbouncerFiles } from "../cloud-init/pgbouncer";
+import { haproxySecrets } from "../cloud-init/haproxy";
 import { roleNodes, type RoleArgs } from "./nodes";
 import { clientPorts, ports, type ClientPort } from "./plan";
 
@@ -21,7 +19,6 @@ export class Proxy extends pulumi.ComponentResource {
     const { plan } = args;
     this.ready = roleNodes(this, args, {
       nodes: plan.haproxy,
-      files: (node) => [...haproxyFiles(plan), ...pgbouncerFiles(plan), ...gateFiles(plan, node)],
       secrets: args.statsPassword.apply((password) => [haproxySecrets(password)]),
       publish: (index) =>
         Object.entries(clientPorts(plan.settings, index)).map(([use, host]) => ({

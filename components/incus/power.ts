@@ -24,7 +24,12 @@ export async function patiently(step: () => Promise<void>): Promise<void> {
   }
 }
 
-async function power(incus: Incus, name: string, action: "start" | "stop" | "unfreeze", options = {}): Promise<void> {
+async function power(
+  incus: Incus,
+  name: string,
+  action: "start" | "stop" | "freeze" | "unfreeze",
+  options = {},
+): Promise<void> {
   try {
     await patiently(() => incus.run("PUT", `${pathOf(name)}/state`, { action, ...options }));
   } catch (error) {
@@ -65,4 +70,9 @@ export async function removeInstance(
   } catch (error) {
     if (!(error instanceof IncusError) || error.status !== 404) throw error;
   }
+}
+
+/** Freezes a running instance: its processes stand still and know nothing of it, as in a virtual machine that is paused. */
+export async function freeze(incus: Incus, name: string): Promise<void> {
+  await power(incus, name, "freeze");
 }

@@ -53,6 +53,8 @@ const terms = {
   login: ({ loginRetry }) => loginRetry * 1000,
   /** The longest pause of our load's clients between two tries to connect. */
   client: () => 500,
+  /** The leader's machine stands still for 10 s (drill/faults/machines.ts). */
+  paused: () => 10_000,
   /** The leader is alone for 3 s before it is switched off (drill/faults/combined.ts). */
   alone: () => 3000,
   /** For everything that takes its time on a busy machine: the scheduler, fsync, TLS handshakes. */
@@ -82,6 +84,8 @@ const faults: Record<string, Term[] | string> = {
   // HAProxy keeps Patroni's last word, and PostgreSQL runs on.
   "kill-patroni": nothing,
   // Clients go on until its key ends; then only the hand-over counts.
+  // Every layer has to wait for the processor, and here the clients share it.
+  "burn-leader": ["slowness", "slowness"],
   "freeze-patroni": ["follow", ...takeOver],
   "freeze-postmaster":
     "sessions go on and new ones hang for as long as it is frozen: Patroni does not look (patroni#1371)",
@@ -91,6 +95,8 @@ const faults: Record<string, Term[] | string> = {
   "reboot-leader": ["probe", ...handOver],
   "power-off-leader": silent,
   // Another standby confirms.
+  "pause-leader": silent,
+  "pause-leader-briefly": ["paused", ...reconnect],
   "power-off-standby": nothing,
   // The other proxy's clients go on.
   "power-off-proxy": nothing,
@@ -108,6 +114,7 @@ const faults: Record<string, Term[] | string> = {
   "power-off-etcd-leader": nothing,
   // Failsafe mode keeps the leader.
   "kill-etcd-all": nothing,
+  "cut-etcd-leader": nothing,
   "disk-full-leader":
     "which write meets the full disk first decides: WAL ends PostgreSQL, a table's file fails statements for as long as it lasts",
   // Patroni's own idea of how long it leads is by the clock that jumped; the next round puts it right.

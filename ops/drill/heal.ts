@@ -7,7 +7,7 @@ import { unitsOf } from "../shell";
 import { setClockBack } from "./faults/clock";
 import { removeFiller } from "./faults/disk";
 import { mendNetwork } from "./faults/network";
-import { thaw } from "./faults/processes";
+import { quench, thaw } from "./faults/processes";
 import type { World } from "./world";
 
 /** How long a machine that was started may take until it answers, seconds. */
@@ -21,7 +21,7 @@ export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">):
   inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
 esac`,
   );
-  return ["set -e", mendNetwork, thaw, removeFiller, setClockBack, ...start].join("\n");
+  return ["set -e", mendNetwork, thaw, quench, removeFiller, setClockBack, ...start].join("\n");
 }
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { NodeOutput } from "../../components/outputs";
 import { Incus } from "../../components/incus/api";
 import { STACK_KEY, type IncusInstance } from "../../components/incus/model";
-import { becomesStopped, patiently, start } from "../../components/incus/power";
+import { becomesStopped, freeze, patiently, start } from "../../components/incus/power";
 import type { Cluster } from "../cluster";
 import { OpsError } from "../errors";
 import { run } from "../process";
@@ -15,7 +15,9 @@ export interface Power {
   off(node: NodeOutput): Promise<void>;
   /** Shuts a machine down cleanly. */
   stop(node: NodeOutput): Promise<void>;
-  /** Undoes the two above, as far as there is anything to undo. @returns what that was */
+  /** Has a machine stand still, as a virtual machine that its host has paused. */
+  freeze(node: NodeOutput): Promise<void>;
+  /** Undoes what is above, as far as there is anything to undo. @returns what that was */
   on(node: NodeOutput): Promise<string[]>;
   /**
    * Lets a machine's disk hold no more than what only this machine has now, and so many MiB. What it shares with its image
@@ -35,7 +37,15 @@ export function powerOf({ outputs }: Cluster): Power {
 function noPower(unavailable: string): Power {
   const refuse = () => Promise.reject(new OpsError(unavailable));
   const nothing = () => Promise.resolve([]);
-  return { unavailable, off: refuse, stop: refuse, on: nothing, restrictDisk: refuse, restoreDisk: nothing };
+  return {
+    unavailable,
+    off: refuse,
+    stop: refuse,
+    freeze: refuse,
+    on: nothing,
+    restrictDisk: refuse,
+    restoreDisk: nothing,
+  };
 }
 
 /** Keeps the size that a machine's disk had, or "none", so that whoever heals need not know it. */
@@ -76,11 +86,16 @@ export function incusPower(cluster: string, incus = new Incus(), links: Links = 
       await becomesStopped(incus, nameOf(node));
     },
 
+    async freeze(node) {
+      await instance(node);
+      await freeze(incus, nameOf(node));
+    },
+
     async on(node) {
       const found = await instance(node);
       if (found.status !== "Running") {
         await start(incus, nameOf(node));
-        return ["it was off"];
+        return [found.status === "Frozen" ? "it was frozen" : "it was off"];
       }
       const link = linkOf(found);
       if (!link || links.isUp(link)) return [];

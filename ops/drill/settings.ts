@@ -40,7 +40,16 @@ export class DrillSettings {
     // Noted first: of a change that fails halfway there is something to undo.
     this.current = { ...this.current, ...changes };
     const { stack } = this.cluster;
-    const args = ["up", "--yes", "--skip-preview", "--non-interactive", "--stack", stack, "--config-file", this.write()];
+    const args = [
+      "up",
+      "--yes",
+      "--skip-preview",
+      "--non-interactive",
+      "--stack",
+      stack,
+      "--config-file",
+      this.write(),
+    ];
     const done = await run("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), timeout: 600_000 });
     if (done.code === 0) return;
     const said = `${done.stdout}\n${done.stderr}`.trim().split("\n").slice(-15).join("\n");

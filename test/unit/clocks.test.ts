@@ -22,7 +22,8 @@ describe("clocks", () => {
 
   it("`fast` is nowhere slower than `classic`, but for the time a silent session may live, and has what that has not", () => {
     for (const [field, value] of Object.entries(clocks.fast)) {
-      if (!["idleTimeout", "hold", "pause"].includes(field)) assert.ok(value <= clocks.classic[field as keyof Clock], field);
+      if (!["idleTimeout", "hold", "pause"].includes(field))
+        assert.ok(value <= clocks.classic[field as keyof Clock], field);
     }
   });
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { convergeCommand, convergeInput } from "../../cloud-init/converge";
 import type { File } from "../../cloud-init/file";
-import { plainFiles } from "../../components/outputs";
+import { nodeFiles } from "../../cloud-init/node-files";
 import { allNodes } from "../../components/plan";
 import { bash, temporaryFolder } from "./support/bash";
 import { secretFiles } from "./support/nodes";
@@ -21,14 +21,14 @@ const file = (content: string): File => ({ path: "/etc/x.conf", owner: "root:roo
 describe("converge command", () => {
   for (const node of [largest.etcd[6]!, largest.postgresql[8]!, largest.haproxy[8]!]) {
     it(`of ${node.name} of the largest cluster is short enough for one argument`, () => {
-      const command = convergeCommand(largest, node, plainFiles(largest, node));
+      const command = convergeCommand(largest, node, nodeFiles(largest, node));
       assert.ok(Buffer.byteLength(command) < longestArgument - 8192, `${Buffer.byteLength(command)} bytes`);
     });
   }
 
   it("holds no secret: its files have none, and those on standard input are not in it", () => {
     for (const node of allNodes(plan())) {
-      const command = convergeCommand(plan(), node, plainFiles(plan(), node));
+      const command = convergeCommand(plan(), node, nodeFiles(plan(), node));
       assert.ok(!placeholder.isIn(command));
       for (const { content } of secretFiles(plan(), node)) assert.ok(!command.includes(content));
       assert.doesNotMatch(command, /BEGIN [A-Z ]*PRIVATE KEY|SCRAM-SHA-256\$/);
@@ -51,13 +51,13 @@ describe("converge command", () => {
   });
 
   it("is the same for the same settings", () => {
-    const command = () => convergeCommand(plan(), plan().haproxy[0]!, plainFiles(plan(), plan().haproxy[0]!));
+    const command = () => convergeCommand(plan(), plan().haproxy[0]!, nodeFiles(plan(), plan().haproxy[0]!));
     assert.equal(command(), command());
   });
 
   it("gives every rendered file the hash that `pgha validate` will find: each ends with a line end", () => {
     for (const node of allNodes(plan())) {
-      for (const { path, content } of plainFiles(plan(), node)) assert.match(content, /\n$/, path);
+      for (const { path, content } of nodeFiles(plan(), node)) assert.match(content, /\n$/, path);
     }
   });
 
@@ -119,7 +119,7 @@ describe("the command and its input, staged by bash", () => {
 
   for (const node of [largest.etcd[0]!, largest.postgresql[0]!, largest.haproxy[0]!]) {
     it(`arrive on ${node.name} as they were rendered`, () => {
-      const plain = plainFiles(largest, node);
+      const plain = nodeFiles(largest, node);
       const secret = secretFiles(largest, node);
       const found = staged(convergeCommand(largest, node, plain), convergeInput(secret));
       assert.deepEqual(

@@ -41,6 +41,15 @@ describe("power over machines of Incus", () => {
     assert.equal(fake.instances.get(name)!.status, "Running");
   });
 
+  it("has a machine stand still, and wakes it", async () => {
+    fake.instance(name, linked);
+    const power = makePower();
+    await power.freeze(node);
+    assert.equal(fake.instances.get(name)!.status, "Frozen");
+    assert.deepEqual(await power.on(node), ["it was frozen"]);
+    assert.equal(fake.instances.get(name)!.status, "Running");
+  });
+
   it("puts the cable back when the power never went", async () => {
     fake.instance(name, linked);
     const power = makePower(new Set(["veth1"]));

@@ -17,6 +17,7 @@ const wanted = [
   ["stop-leader", "power-off-leader", "power-off-standby", "power-off-proxy", "kill-haproxy", "kill-pgbouncer"],
   ["cut-leader", "cut-leader-from-etcd", "cut-leader-from-standbys", "cut-leader-to-etcd", "cut-standbys-to-leader"],
   ["power-off-etcd", "power-off-etcd-leader", "kill-etcd-all", "disk-full-leader", "clock-jump"],
+  ["pause-leader", "pause-leader-briefly", "burn-leader", "cut-etcd-leader"],
   ["power-off-leader-and-etcd-leader", "cut-standbys-then-power-off"],
 ].flat();
 
@@ -32,6 +33,7 @@ function notingWorld(): World & { done: string[] } {
     power: {
       off: note("off"),
       stop: note("stop"),
+      freeze: note("freeze"),
       on: () => Promise.resolve([]),
       restrictDisk: note("restrict"),
       restoreDisk: () => Promise.resolve([]),

@@ -77,7 +77,12 @@ describe("drill: what the command line asks for", () => {
 
   const refused: [string, string[], object, RegExp][] = [
     ["an unknown fault", ["switchover", "flood"], {}, /no such fault: flood; `pgha drill --list`/],
-    ["an unknown clock", [], { clock: ["fast", "slow"] }, /no such clock: slow; there are classic, fast, witnessed, autobase/],
+    [
+      "an unknown clock",
+      [],
+      { clock: ["fast", "slow"] },
+      /no such clock: slow; there are classic, fast, witnessed, autobase/,
+    ],
     ["random among others", ["random", "switchover"], {}, /'random' is a drill of its own/],
     ["random on two clocks", ["random"], { clock: ["fast", "classic"] }, /one clock/],
   ];

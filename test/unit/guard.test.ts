@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { plainFiles } from "../../components/outputs";
+import { nodeFiles } from "../../cloud-init/node-files";
 import { temporaryFolder } from "./support/bash";
 import { etcdProgram, TestEtcd } from "./support/etcd";
 import { python } from "./support/python";
@@ -10,7 +10,7 @@ import { plan } from "./support/settings";
 
 const fileOf = (raw: Record<string, unknown>, path: string) => {
   const made = plan(raw);
-  return plainFiles(made, made.postgresql[0]!).find((file) => file.path === path);
+  return nodeFiles(made, made.postgresql[0]!).find((file) => file.path === path);
 };
 const preInstalled = (raw: Record<string, unknown>) =>
   (parse(fileOf(raw, "/etc/patroni/patroni.yml")!.content) as { postgresql: { pre_promote?: string } }).postgresql

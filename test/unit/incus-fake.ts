@@ -190,13 +190,13 @@ export class FakeIncus {
     const target = this.instances.get(name);
     if (!target) return missing("Instance");
     assert.ok(action !== "stop" || force || timeout > 0, "a clean stop without a time limit may never end");
-    const from = { start: "Stopped", stop: "Running", unfreeze: "Frozen" }[action as string];
+    const from = { start: "Stopped", stop: "Running", freeze: "Running", unfreeze: "Frozen" }[action as string];
     assert.ok(from, `no action ${action}`);
     const stopsFrozen = action === "stop" && force && target.status === "Frozen";
     if (target.status !== from && !stopsFrozen) {
       return { operation: `The instance is already ${action === "start" ? "running" : "stopped"}` };
     }
-    target.status = action === "stop" ? "Stopped" : "Running";
+    target.status = { stop: "Stopped", freeze: "Frozen" }[action as string] ?? "Running";
     for (const [file, { when, template, mode }] of Object.entries(action === "start" ? target.templates : {})) {
       assert.deepEqual(when, ["create"]);
       assert.ok(template in target.texts, `no template ${template}`);

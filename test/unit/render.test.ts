@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { dynamicConfiguration, hostBasedAuthentication, identMapLines } from "../../cloud-init/patroni";
 import { clusterSql } from "../../cloud-init/sql";
-import { plainFiles } from "../../components/outputs";
+import { nodeFiles } from "../../cloud-init/node-files";
 import { allNodes, type Node, type Plan } from "../../components/plan";
 import { clocks } from "../../components/clocks";
 import { plan } from "./support/settings";
 
 /** A rendered file of a node, by the end of its path. The golden files show the defaults; here is what settings change. */
 function rendered(of: Plan, node: Node, name: string): string {
-  const found = plainFiles(of, node).filter(({ path }) => path.endsWith(name));
+  const found = nodeFiles(of, node).filter(({ path }) => path.endsWith(name));
   assert.equal(found.length, 1, name);
   return found[0]!.content;
 }
@@ -113,7 +113,7 @@ describe("rendered files", () => {
       return {
         haproxy: rendered(made, proxy, "haproxy.cfg"),
         pgbouncer: rendered(made, proxy, "pgbouncer.ini"),
-        programs: plainFiles(made, proxy).filter(({ path }) => path.endsWith("/hold.lua")).length,
+        programs: nodeFiles(made, proxy).filter(({ path }) => path.endsWith("/hold.lua")).length,
       };
     };
     const holding = files(30);
@@ -175,7 +175,7 @@ describe("rendered files", () => {
   it("have sound paths, owners and modes, and each path once on a node", () => {
     const made = plan();
     for (const node of allNodes(made)) {
-      const files = plainFiles(made, node);
+      const files = nodeFiles(made, node);
       assert.equal(new Set(files.map(({ path }) => path)).size, files.length);
       for (const { path, owner, mode } of files) {
         assert.match(owner, /^root:(root|etcd|postgres)$/);
@@ -188,7 +188,7 @@ describe("rendered files", () => {
   it("hold no path, address or name of another cluster's network", () => {
     const made = plan({ network: { cidr: "192.168.77.0/24" }, name: "other" });
     for (const node of allNodes(made)) {
-      for (const { path, content } of plainFiles(made, node))
+      for (const { path, content } of nodeFiles(made, node))
         assert.doesNotMatch(content, /10\.88\.|pgha-dev/, `${node.name} ${path}`);
     }
   });

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { convergeCommand } from "../../cloud-init/converge";
-import { plainFiles } from "../../components/outputs";
+import { nodeFiles } from "../../cloud-init/node-files";
 import { roles } from "../../components/plan";
 import { plan } from "./support/settings";
 import { innerScript } from "./support/shell";
@@ -36,7 +36,7 @@ describe("shellcheck", () => {
 
   for (const role of roles) {
     const node = plan()[role][0]!;
-    const command = convergeCommand(plan(), node, plainFiles(plan(), node));
+    const command = convergeCommand(plan(), node, nodeFiles(plan(), node));
     it(`converge command of a node of ${role}`, () => shellcheck(["--shell=bash", "-"], command));
     it(`converge script of a node of ${role}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
   }

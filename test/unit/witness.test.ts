@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { plainFiles } from "../../components/outputs";
+import { nodeFiles } from "../../cloud-init/node-files";
 import { bash, temporaryFolder } from "./support/bash";
 import { etcdProgram, TestEtcd } from "./support/etcd";
 import { python } from "./support/python";
@@ -7,7 +7,7 @@ import { faultsOf, plan } from "./support/settings";
 
 const filesOf = (raw: Record<string, unknown>, node = 0) => {
   const made = plan(raw);
-  return plainFiles(made, made.etcd[node]!);
+  return nodeFiles(made, made.etcd[node]!);
 };
 const fileOf = (raw: Record<string, unknown>, path: string, node = 0) =>
   filesOf(raw, node).find((file) => file.path === path);

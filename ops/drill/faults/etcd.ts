@@ -1,6 +1,7 @@
 import { nodesOf } from "../../cluster";
 import { pick } from "../world";
 import { needsPower, restartHold, type Fault } from "./fault";
+import { cutScript } from "./network";
 
 const oneOfThree = "Writes go on: the others have a majority.";
 
@@ -30,6 +31,17 @@ export const etcdFaults: Fault[] = [
     async inject(world) {
       const member = await world.etcdLeader();
       await world.power.off(member);
+      return { targets: [member.name] };
+    },
+  },
+  {
+    name: "cut-etcd-leader",
+    title: "etcd's leader cut off from everything",
+    expects: () => `${oneOfThree} What runs beside it, a witness too, is alone and decides nothing.`,
+    hold: restartHold,
+    async inject(world) {
+      const member = await world.etcdLeader();
+      await world.on(member, cutScript({ from: "all", to: "all" }));
       return { targets: [member.name] };
     },
   },

@@ -45,6 +45,33 @@ export const machineFaults: Fault[] = [
     },
   },
   {
+    name: "pause-leader",
+    title: "The leader's machine paused, and woken up after another leads",
+    expects: ({ ttl }) =>
+      `As a power-off: the leader key ends within ${ttl} s, and a standby takes over. What wakes up cannot confirm a write any more, ` +
+      "and gives up leading.",
+    hold: failoverHold,
+    needs: needsPower,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.power.freeze(leader);
+      return names(leader);
+    },
+  },
+  {
+    name: "pause-leader-briefly",
+    title: "The leader's machine paused for 10 s",
+    expects: () => "Writes wait for it; where witnesses free its key meanwhile, a standby takes over.",
+    hold: () => 10,
+    waitForWrites: false,
+    needs: needsPower,
+    async inject(world) {
+      const leader = await world.leader();
+      await world.power.freeze(leader);
+      return names(leader);
+    },
+  },
+  {
     name: "power-off-standby",
     title: "Power off: a synchronous standby's machine",
     main: true,

@@ -26,6 +26,13 @@ const inPlaceOrOver = (primaryStartTimeout: number) =>
     ? "Patroni hands over to a standby at once; what was under way breaks off."
     : "Patroni starts PostgreSQL again in place; what was under way breaks off.";
 
+/** Busy loops on the leader's machine, and for how long, seconds. */
+const burn = { loops: 8, seconds: 15 };
+const burner = "pgha-drill-burn";
+
+/** Shell that ends the busy loops that a fault has left. */
+export const quench = `if systemctl --quiet is-active ${burner}; then systemctl stop ${burner}; echo "its processor was busy"; fi`;
+
 export const processFaults: Fault[] = [
   {
     name: "switchover",
@@ -78,6 +85,19 @@ export const processFaults: Fault[] = [
     async inject(world) {
       const leader = await world.leader();
       await world.on(leader, "systemctl kill --kill-whom=main --signal=KILL patroni");
+      return { targets: [leader.name] };
+    },
+  },
+  {
+    name: "burn-leader",
+    title: "The leader's processor kept busy by eight loops",
+    expects: () => "All is slower, and nobody takes the leader's role away.",
+    hold: () => burn.seconds,
+    async inject(world) {
+      const leader = await world.leader();
+      const loops = `for ((n = 0; n < ${burn.loops}; n++)); do while :; do :; done & done; wait`;
+      const unit = `--quiet --collect --unit ${burner} --property RuntimeMaxSec=${burn.seconds}`;
+      await world.on(leader, `systemd-run ${unit} bash -c '${loops}'`);
       return { targets: [leader.name] };
     },
   },

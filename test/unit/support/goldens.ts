@@ -6,7 +6,7 @@ import type { File } from "../../../cloud-init/file";
 import { clusterSql } from "../../../cloud-init/sql";
 import { imageAlias } from "../../../components/incus/image";
 import { settingsFromConfig } from "../../../components/load-settings";
-import { plainFiles } from "../../../components/outputs";
+import { nodeFiles } from "../../../cloud-init/node-files";
 import { makePlan, roles, type Node, type Plan } from "../../../components/plan";
 import { stackConfig } from "./config";
 import { runIndex, secretMark, type Registered, type Run } from "./program";
@@ -25,7 +25,7 @@ export async function renderGoldens(): Promise<Goldens> {
   const plan = makePlan(settingsFromConfig(config, "dev"));
   for (const role of roles) {
     const node = plan[role][0]!;
-    addFiles(goldens, `dev/${node.name}`, [...plainFiles(plan, node), ...secretFiles(plan, node)]);
+    addFiles(goldens, `dev/${node.name}`, [...nodeFiles(plan, node), ...secretFiles(plan, node)]);
     // As registered: what really goes to the machine.
     goldens.set(`dev/${node.name}/user-data`, String(resource(run, `${node.name}-instance`).inputs.userData));
     goldens.set(`dev/${node.name}/converge`, `${String(resource(run, `${node.name}-converge`).inputs.create)}\n`);
@@ -35,7 +35,7 @@ export async function renderGoldens(): Promise<Goldens> {
   const nodes = JSON.stringify({ etcd: 3, postgresql: 2, haproxy: 1 });
   const smallest = makePlan(settingsFromConfig({ ...config, "pgha:nodes": nodes }, "dev"));
   for (const node of [smallest.postgresql[0]!, smallest.haproxy[0]!]) {
-    const shaped = plainFiles(smallest, node).filter(({ path }) => /(patroni\.yml|haproxy\.cfg)$/.test(path));
+    const shaped = nodeFiles(smallest, node).filter(({ path }) => /(patroni\.yml|haproxy\.cfg)$/.test(path));
     addFiles(goldens, `smallest/${node.name}`, shaped);
   }
   return goldens;
