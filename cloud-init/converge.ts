@@ -30,7 +30,6 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
       PGBIN: binDirectory,
       DATABASE: plan.settings.database.name,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
-      LOOP_WAIT: plan.settings.clock.loopWait,
     }),
   };
   const stage = files.map(({ path, owner, mode, content }) => {

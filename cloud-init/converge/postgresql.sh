@@ -41,7 +41,17 @@ sql_in_place() {
     return 1
 }
 
-seen_since() { (($(own_state .dcs_last_seen || echo 0) >= $1)); }
+# Patroni takes the cluster-wide configuration up at the end of the round that has seen it, and says then whether it must restart.
+# So two further rounds must have begun: etcd is also asked when somebody asks Patroni for the cluster.
+taken_up() {
+  local seen
+  seen=$(own_state .dcs_last_seen) || return
+  if ((seen > ${last_seen:-0})); then
+    last_seen=$seen
+    rounds=$((${rounds:-0} + 1))
+  fi
+  ((${rounds:-0} > 2))
+}
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
 due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
 
@@ -146,7 +156,7 @@ restart_when_due() {
 }
 
 converge() {
-  local copy now
+  local copy
   find_changes
   if systemctl is-active --quiet patroni; then was_active=1; fi
   # A first configuration replaces nothing; Patroni itself refuses a bad one, and the second its checker takes is saved.
@@ -174,10 +184,9 @@ converge() {
   fi
   wait_for 180 "this node to lead or to stream from the leader" healthy
   if ! dynamic_in_place; then put_dynamic; fi
-  # A running Patroni takes the cluster-wide configuration up in its next round, and says then whether it must restart.
   if [[ -n ${was_active:-} ]] && has_changed /etc/patroni/dynamic.json; then
-    now=$(date +%s)
-    wait_for 60 "Patroni to take up the cluster's configuration" seen_since $((now + LOOP_WAIT + 1))
+    wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place
+    wait_for 60 "Patroni to take up the cluster's configuration" taken_up
   fi
   restart_when_due
   wait_for 120 "roles and database to be in place" sql_in_place

@@ -295,6 +295,11 @@ describe("converge of a database node", () => {
     assert.deepEqual([code, done, stderr], [0, [free], ""]);
   });
 
+  it("takes a configuration for taken up once two further rounds of Patroni have begun", () => {
+    const asked = `own_state() { echo "$now"; }; for now in 5 5 6 6 6 7 7; do if taken_up; then echo "$now"; fi; done`;
+    assert.equal(run(asked, [[leader]]).stdout.trim(), "7\n7");
+  });
+
   it("waits a little for a standby that has just restarted", () => {
     const restarted = [leader, standby(2), standby(3, { role: "replica" })];
     const { done } = run("give_way", [restarted, restarted, [leader, standby(2), standby(3)]]);
