@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from "node:path";
 import { haproxySecrets } from "../../../cloud-init/haproxy";
 import type { File } from "../../../cloud-init/file";
+import { programs } from "../../../cloud-init/program";
 import { clusterSql } from "../../../cloud-init/sql";
 import { imageAlias } from "../../../components/incus/image";
 import { settingsFromConfig } from "../../../components/load-settings";
@@ -25,7 +26,9 @@ export async function renderGoldens(): Promise<Goldens> {
   const plan = makePlan(settingsFromConfig(config, "dev"));
   for (const role of roles) {
     const node = plan[role][0]!;
-    addFiles(goldens, `dev/${node.name}`, [...nodeFiles(plan, node), ...secretFiles(plan, node)]);
+    // Programs are installed as they are in the repository; the converge command below has them.
+    const rendered = nodeFiles(plan, node).filter(({ path }) => !path.startsWith(programs));
+    addFiles(goldens, `dev/${node.name}`, [...rendered, ...secretFiles(plan, node)]);
     // As registered: what really goes to the machine.
     goldens.set(`dev/${node.name}/user-data`, String(resource(run, `${node.name}-instance`).inputs.userData));
     goldens.set(`dev/${node.name}/converge`, `${String(resource(run, `${node.name}-converge`).inputs.create)}\n`);
