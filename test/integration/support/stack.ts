@@ -160,6 +160,7 @@ export function run(
         else resolve({ code: child.exitCode, stdout, stderr });
       },
     );
+    child.stdin?.on("error", () => undefined); // a program that ends without reading its input is not at fault
     child.stdin?.end(options.input ?? "");
   });
 }
