@@ -1,9 +1,16 @@
 import type { NodeOutput } from "../../../components/outputs";
 import { nodesOf } from "../../cluster";
-import { pick } from "../world";
+import { pick, type World } from "../world";
 import { failoverHold, needsPower, restartHold, type Fault } from "./fault";
 
 const names = (...nodes: NodeOutput[]) => ({ targets: nodes.map(({ name }) => name) });
+
+/** An `inject` that does something to whoever leads. */
+const toLeader = (act: (world: World, leader: NodeOutput) => Promise<unknown>) => async (world: World) => {
+  const leader = await world.leader();
+  await act(world, leader);
+  return names(leader);
+};
 
 export const machineFaults: Fault[] = [
   {
@@ -12,22 +19,14 @@ export const machineFaults: Fault[] = [
     expects: () => "As a switchover: Patroni stops PostgreSQL, gives the leader key back, and a standby takes over.",
     hold: restartHold,
     needs: needsPower,
-    async inject(world) {
-      const leader = await world.leader();
-      await world.power.stop(leader);
-      return names(leader);
-    },
+    inject: toLeader((world, leader) => world.power.stop(leader)),
   },
   {
     name: "reboot-leader",
     title: "The leader's machine rebooted",
     expects: () => "As a switchover; the old leader comes back as a standby.",
     hold: restartHold,
-    async inject(world) {
-      const leader = await world.leader();
-      await world.on(leader, "systemctl reboot");
-      return names(leader);
-    },
+    inject: toLeader((world, leader) => world.on(leader, "systemctl reboot")),
   },
   {
     name: "power-off-leader",
@@ -38,11 +37,7 @@ export const machineFaults: Fault[] = [
       "What was under way breaks off by time-outs.",
     hold: failoverHold,
     needs: needsPower,
-    async inject(world) {
-      const leader = await world.leader();
-      await world.power.off(leader);
-      return names(leader);
-    },
+    inject: toLeader((world, leader) => world.power.off(leader)),
   },
   {
     name: "pause-leader",
@@ -52,11 +47,7 @@ export const machineFaults: Fault[] = [
       "and gives up leading.",
     hold: failoverHold,
     needs: needsPower,
-    async inject(world) {
-      const leader = await world.leader();
-      await world.power.freeze(leader);
-      return names(leader);
-    },
+    inject: toLeader((world, leader) => world.power.freeze(leader)),
   },
   {
     name: "pause-leader-briefly",
@@ -65,11 +56,7 @@ export const machineFaults: Fault[] = [
     hold: () => 10,
     waitForWrites: false,
     needs: needsPower,
-    async inject(world) {
-      const leader = await world.leader();
-      await world.power.freeze(leader);
-      return names(leader);
-    },
+    inject: toLeader((world, leader) => world.power.freeze(leader)),
   },
   {
     name: "power-off-standby",
