@@ -2,13 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { PostgresCluster } from "./components/cluster";
-import { settingsFromConfig } from "./components/load-settings";
+import { driverFor } from "./components/drivers";
 import { SettingsError } from "./components/faults";
-import type { Settings } from "./components/settings";
+import { bastionKey, settingsFromConfig } from "./components/load-settings";
 
-function loadSettings(): Settings {
+/** What the cluster is made from: all that can be refused is refused here, before anything is declared. */
+async function prepare() {
   try {
-    return settingsFromConfig(pulumi.runtime.allConfig(), pulumi.getStack());
+    const stack = pulumi.getStack();
+    const settings = settingsFromConfig(pulumi.runtime.allConfig(), stack);
+    return { settings, makeDriver: await driverFor(settings, stack) };
   } catch (error) {
     // A fault in the settings is the user's to mend: the message says how, a stack trace would not.
     if (error instanceof SettingsError) throw new pulumi.RunError(error.message);
@@ -16,10 +19,15 @@ function loadSettings(): Settings {
   }
 }
 
-const { outputs } = new PostgresCluster("pgha", { settings: loadSettings() });
-
-export const { writeUrl, readUrl, pooledUrl, ownerUrl, dsn, statsUrls, statsPassword, caCertificate, cluster, ssh } =
-  outputs;
-
-/** Shown by `pulumi stack output readme` and on the stack's page. */
-export const readme = readFileSync(join(__dirname, "Pulumi.README.md"), "utf8");
+/** The program. Pulumi calls it, waits for it, and makes what it gives the stack's outputs. */
+export = async () => {
+  const { settings, makeDriver } = await prepare();
+  const { outputs } = new PostgresCluster("pgha", {
+    settings,
+    makeDriver,
+    bastionKey: new pulumi.Config().getSecret(bastionKey),
+  });
+  /** Shown by `pulumi stack output readme` and on the stack's page. */
+  const readme = readFileSync(join(__dirname, "Pulumi.README.md"), "utf8");
+  return { ...outputs, readme };
+};

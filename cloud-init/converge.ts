@@ -6,7 +6,10 @@ import { etcdEndpoints } from "./etcd";
 import type { File } from "./file";
 
 /** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it. */
-const timeLimit = 1200;
+const timeLimit = { incus: 1200, aws: 1700 };
+
+/** How much of it the end of the first boot may take, seconds. On a cloud machine that installs the software. */
+const bootLimit = { incus: 300, aws: 600 };
 
 /** A line by itself that no script or configuration holds. */
 const endOfFile = "END_OF_PGHA_FILE";
@@ -19,6 +22,9 @@ const part = (name: string) => readFileSync(join(__dirname, "converge", `${name}
  * It holds no secret; those go to its standard input (`convergeInput`).
  */
 export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
+  const { driver } = plan.settings;
+  const cloud = driver === "aws";
+  const volume = cloud && node.role === "postgresql";
   const variables = {
     NODE: node.name,
     ROLE: node.role,
@@ -31,6 +37,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
       DATABASE: plan.settings.database.name,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
     }),
+    ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };
   const stage = files.map(({ path, owner, mode, content }) => {
     if (content.includes(endOfFile) || content.includes(endOfScript)) throw new Error(`${path} holds an end marker`);
@@ -39,10 +46,14 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
   const script = [
     ...Object.entries(variables).map(([name, value]) => `${name}='${value}'`),
     part("common"),
+    ...(cloud ? [part("cloud")] : []),
+    ...(volume ? [part("volume")] : []),
     part(node.role),
     "stage_secrets",
     ...stage,
-    'wait_for 300 "cloud-init to finish its first boot" boot_finished',
+    `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
+    ...(cloud ? ["finish_installation"] : []),
+    ...(volume ? ["converge_volume"] : []),
     "converge",
   ].join("\n");
   return [
@@ -50,7 +61,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
     `cat >"$script" <<'${endOfScript}'`,
     script,
     endOfScript,
-    `sudo -n timeout -k 10 ${timeLimit} bash "$script"`,
+    `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"`,
   ].join("\n");
 }
 

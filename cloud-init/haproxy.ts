@@ -1,5 +1,6 @@
 import { ports, type Plan } from "../components/plan";
 import { header, unit, type File } from "./file";
+import { healthChecks } from "./haproxy/health";
 import { roleRelay } from "./haproxy/role";
 import { checked, checkTimeout, section } from "./haproxy/section";
 import { holdProgram, writeGlobals, writePath } from "./haproxy/write";
@@ -83,7 +84,8 @@ function haproxyConfig(plan: Plan): string {
     "stats refresh 5s",
     "stats show-legends",
   ]);
-  const sections = [global, defaults, ...writePath(plan), ...roleRelay(plan), ...readPath(plan), stats];
+  const health = plan.settings.driver === "aws" ? healthChecks(plan) : [];
+  const sections = [global, defaults, ...writePath(plan), ...roleRelay(plan), ...readPath(plan), ...health, stats];
   return `${header()}${sections.join("\n\n")}\n`;
 }
 

@@ -1,10 +1,17 @@
+import type { Clock } from "../components/clocks";
 import { ports, type Node, type Plan } from "../components/plan";
 import { header, type File } from "./file";
-import { dataDirectory } from "./patroni";
+import { dataDirectory, watchdogMargin } from "./patroni";
 import { programFile } from "./program";
 import { tls } from "./tls";
 
 const base64 = (text: string) => Buffer.from(text).toString("base64");
+
+/**
+ * How long the checkpoint before a stop may take, seconds. When Patroni itself ends it renews no key and feeds no watchdog
+ * meanwhile, and the rest of the stop takes up to 5 s (`before-stop.sh`).
+ */
+const checkpointLimit = ({ ttl, loopWait }: Clock) => Math.min(10, Math.max(1, ttl - watchdogMargin - loopWait - 6));
 
 /** What Patroni runs before it stops PostgreSQL and when this node's role changes. None when the clock has no pause. */
 export function hookFiles(plan: Plan, node: Node): File[] {
@@ -20,6 +27,7 @@ export function hookFiles(plan: Plan, node: Node): File[] {
     LEADER_VALUE: base64(node.name),
     GATES: list(plan.haproxy, ports.gate),
     PAUSE: clock.pause,
+    CHECKPOINT: checkpointLimit(clock),
     PGDATA: dataDirectory,
     CA: tls.ca,
     CERT: tls.cert,

@@ -20,21 +20,54 @@ fail() {
   exit 1
 }
 
+# As a first boot needs it: Debian's own upgrade may hold the lock for minutes, and mirrors may be slow.
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet=2 -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 \
+    -o Acquire::Retries=3 -o Acquire::http::Timeout=60 "$@"
+}
+
+installed() {
+  local states
+  states=$(dpkg-query --show --showformat='${db:Status-Status}\n' "$@" 2>/dev/null) && ! grep -qvx installed <<<"$states"
+}
+
+# With everything in place no mirror is asked.
 apt_install() {
-  DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet=2 --no-install-recommends \
-    -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
+  local pause
+  installed "$@" && return
+  for pause in 0 5 15 30 60; do
+    sleep "$pause"
+    if [ -n "${updated:-}" ] || apt_get update; then
+      updated=1
+      apt_get install --no-install-recommends "$@" && return
+    fi
+    updated=
+    dpkg --configure -a || true # what was cut short
+  done
+  fail "apt could not install $*: see above"
 }
 
 # Packages must not start their daemons: nothing here is configured yet.
 deny_daemon_starts() {
-  [ -e /usr/sbin/policy-rc.d ] && return
-  printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-  chmod 755 /usr/sbin/policy-rc.d
+  local policy=/usr/sbin/policy-rc.d
+  # One of this script's own may be left of a run that was cut short.
+  [ -e $policy ] && ! grep -qs pgha $policy && return
+  printf '#!/bin/sh\n# pgha\nexit 101\n' >$policy
+  chmod 755 $policy
   trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 }
 
 install_base() {
   apt_install openssh-server sudo ca-certificates curl jq iproute2 nftables procps python3
+  # What serves the cluster is upgraded node by node, when its operators say so; the rest as Debian sees fit.
+  cat >/etc/apt/apt.conf.d/60pgha <<'CONF'
+Unattended-Upgrade::Package-Blacklist { "^postgresql"; "^libpq5$"; "^haproxy$"; "^pgbouncer$"; };
+Unattended-Upgrade::Automatic-Reboot "false";
+CONF
+  mkdir -p /etc/needrestart/conf.d
+  cat >/etc/needrestart/conf.d/pgha.conf <<'CONF'
+$nrconf{override_rc}{qr(^(etcd|patroni|postgresql|haproxy|pgbouncer|pgha-))} = 0;
+CONF
   cat >/etc/ssh/sshd_config.d/10-pgha.conf <<'CONF'
 # One host key, known before the machine is; keys only, never root.
 HostKey /etc/ssh/ssh_host_ed25519_key
@@ -63,7 +96,7 @@ install_etcd() {
   local from=${PGHA_ETCD_DIR:-} temporary
   temporary=$(mktemp -d)
   if [ -z "$from" ]; then
-    curl --fail --silent --show-error --location --proto '=https' --retry 3 --connect-timeout 20 \
+    curl --fail --silent --show-error --location --proto '=https' --retry 5 --retry-all-errors --connect-timeout 20 \
       --output "$temporary/etcd.tar.gz" "$ETCD_URL" || fail "cannot download $ETCD_URL"
     echo "$ETCD_SHA256  $temporary/etcd.tar.gz" | sha256sum --check --quiet ||
       fail "the archive $ETCD_URL does not have the pinned SHA-256 sum; nothing of it was installed"
@@ -77,7 +110,7 @@ install_etcd() {
 
 install_postgresql() {
   # postgresql-common first, so that the server's package does not make a cluster of its own: Patroni does.
-  apt_install postgresql-common python3-venv
+  apt_install postgresql-common python3-venv e2fsprogs
   sed -i 's/^#\?create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
   # The distribution's own major version: 15 on Debian 12, 17 on Debian 13.
   apt_install postgresql
@@ -85,7 +118,8 @@ install_postgresql() {
 
   local requirements=${PGHA_REQUIREMENTS:-$(dirname "$(readlink -f "$0")")/patroni-requirements.txt}
   [ -r "$requirements" ] || fail "no $requirements: set PGHA_REQUIREMENTS to Patroni's pinned requirements"
-  if ! cmp --silent "$requirements" /opt/patroni/requirements.txt; then
+  # Comments aside: user data, which has little room, comes without them.
+  if ! diff --brief <(pins "$requirements") <(pins /opt/patroni/requirements.txt) >/dev/null 2>&1; then
     rm -rf /opt/patroni
     python3 -m venv /opt/patroni
     # setuptools builds the two packages that exist as source only; without isolation it is the pinned one.
@@ -97,10 +131,17 @@ install_postgresql() {
   fi
   ln -sf /opt/patroni/bin/patroni /opt/patroni/bin/patronictl /usr/local/bin/
   /usr/local/bin/patroni --version
+  # A watchdog is wanted: the user that it is for is there only now.
+  if [ -e /etc/modules-load.d/pgha.conf ]; then
+    { udevadm control --reload && modprobe softdog && udevadm trigger --settle --sysname-match=watchdog; } ||
+      echo "install.sh: this kernel has no softdog; Patroni will run without a watchdog" >&2
+  fi
 }
 
+pins() { grep '^[a-z]' "$1"; }
+
 pip_install() {
-  /opt/patroni/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+  /opt/patroni/bin/pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --retries 10 \
     --no-build-isolation -r "$1" || fail "pip could not install Patroni's pinned requirements"
 }
 
@@ -120,7 +161,6 @@ for role in "$@"; do
 done
 
 deny_daemon_starts
-apt-get update --quiet=2
 install_base
 install_etcd
 for role in "$@"; do

@@ -6,7 +6,9 @@ import { memoryParameters } from "./memory";
 import { programs } from "./program";
 import { tls } from "./tls";
 
-export const dataDirectory = "/var/lib/postgresql/17/main";
+/** Where a volume with the data is mounted, if there is one. */
+const dataMount = "/var/lib/postgresql";
+export const dataDirectory = `${dataMount}/17/main`;
 export const binDirectory = "/usr/lib/postgresql/17/bin";
 
 /** Name of the pg_ident map that says which machine's certificate may log in as which role. */
@@ -115,6 +117,19 @@ const hooks = {
   },
 };
 
+/**
+ * Whether a leader whose Patroni hangs is reset before its key expires (Patroni's documentation, "Watchdog support"): by the
+ * software watchdog of a machine's own kernel; containers share their host's. The reset comes `safety_margin` before the key
+ * expires, and with `ttl - safety_margin - loop_wait - retry_timeout > 0` not while Patroni only waits for etcd.
+ */
+const watchdog = ({ settings }: Plan) =>
+  settings.driver === "aws"
+    ? { mode: "automatic", device: "/dev/watchdog", safety_margin: watchdogMargin }
+    : { mode: "off" };
+
+/** How long before its key expires the watchdog resets a leader that hangs, seconds. Patroni's default. */
+export const watchdogMargin = 5;
+
 /** Patroni's configuration, its unit and the cluster-wide configuration, for one node. */
 export function patroniFiles(plan: Plan, node: Node): File[] {
   const dynamic = dynamicConfiguration(plan);
@@ -186,12 +201,14 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
       remove_data_directory_on_rewind_failure: true,
       remove_data_directory_on_diverged_timelines: true,
     },
-    watchdog: { mode: "off" },
+    watchdog: watchdog(plan),
   };
   const service = unit({
     Unit: {
       Description: "Patroni, which runs PostgreSQL and decides with the others who leads",
       After: "network.target",
+      // Without its volume Patroni would fill the root disk with a new copy of the data.
+      ...(plan.settings.driver === "aws" && { RequiresMountsFor: dataMount }),
       StartLimitIntervalSec: 0,
     },
     Service: {

@@ -27,38 +27,48 @@ const sysctl = {
   "vm.dirty_bytes": 512 * 1024 ** 2,
 };
 
+/** Kernel settings as a file for `write_files`. */
+export const sysctlSettings = {
+  path: sysctlFile,
+  content: Object.entries(sysctl)
+    .map(([key, value]) => `${key} = ${value}\n`)
+    .join(""),
+};
+/** For `runcmd`: makes them hold at once. */
+export const applySysctl = `sysctl -q -e -p ${sysctlFile} || true`;
+
+/** What every machine's cloud-config says: its name, its one user, and that its host key is not cloud-init's business. */
+export const machineConfig = (name: string, sshPublicKey: string) => ({
+  hostname: name,
+  manage_etc_hosts: "localhost",
+  users: [
+    {
+      name: adminUser,
+      gecos: "pgha",
+      shell: "/bin/bash",
+      lock_passwd: true,
+      sudo: "ALL=(ALL) NOPASSWD:ALL",
+      ssh_authorized_keys: [sshPublicKey.trim()],
+    },
+  ],
+  disable_root: true,
+  ssh_pwauth: false,
+  // The host key is the one whose public half the stack has pinned.
+  ssh_deletekeys: false,
+  ssh_genkeytypes: [],
+});
+
+/** A cloud-config as text. */
+export const cloudConfig = (config: object) => `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
+
 /**
- * A machine's cloud-config. It holds no secret and hardly ever changes, because no machine reads it twice: all that
- * changes comes by the converge step.
+ * A machine's cloud-config, where the image has all the software. It holds no secret and hardly ever changes, because no machine
+ * reads it twice: all that changes comes by the converge step.
  */
 export function userData(node: Node, sshPublicKey: string): string {
-  const config = {
-    hostname: node.name,
-    manage_etc_hosts: "localhost",
-    users: [
-      {
-        name: adminUser,
-        gecos: "pgha",
-        shell: "/bin/bash",
-        lock_passwd: true,
-        sudo: "ALL=(ALL) NOPASSWD:ALL",
-        ssh_authorized_keys: [sshPublicKey.trim()],
-      },
-    ],
-    disable_root: true,
-    ssh_pwauth: false,
-    // The host key is the one whose public half the stack has pinned.
-    ssh_deletekeys: false,
-    ssh_genkeytypes: [],
-    write_files: [
-      {
-        path: sysctlFile,
-        content: Object.entries(sysctl)
-          .map(([key, value]) => `${key} = ${value}\n`)
-          .join(""),
-      },
-    ],
-    runcmd: [`sysctl -q -e -p ${sysctlFile} || true`],
-  };
-  return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
+  return cloudConfig({
+    ...machineConfig(node.name, sshPublicKey),
+    write_files: [sysctlSettings],
+    runcmd: [applySysctl],
+  });
 }

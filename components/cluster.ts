@@ -1,17 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { MakeDriver } from "./driver";
 import { Etcd } from "./etcd";
-import { Network } from "./incus/resources";
 import { clusterOutputs, type ClusterOutputs } from "./outputs";
 import { Passwords } from "./passwords";
 import { Patroni } from "./patroni";
 import { Pki } from "./pki";
-import { bridgeName, makePlan } from "./plan";
+import { makePlan } from "./plan";
 import { Proxy } from "./proxy";
 import type { Settings } from "./settings";
 
 export interface PostgresClusterArgs {
   /** The stack's settings, checked (`loadSettings`). */
   settings: Settings;
+  /** Makes what makes the machines (`driverFor`). */
+  makeDriver: MakeDriver;
+  /** OpenSSH private key for an existing bastion; secret. @default the cluster's own SSH key */
+  bastionKey?: pulumi.Output<string>;
 }
 
 /**
@@ -24,22 +28,28 @@ export class PostgresCluster extends pulumi.ComponentResource {
 
   constructor(name: string, args: PostgresClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:PostgresCluster", name, {}, opts);
-    const plan = makePlan(args.settings);
+    const { settings, makeDriver, bastionKey } = args;
+    const plan = makePlan(settings);
     const parent = { parent: this };
 
     const passwords = new Passwords(`${name}-passwords`, parent);
     const pki = new Pki(`${name}-pki`, { plan }, parent);
-    const network = new Network(
-      `${name}-network`,
-      { name: bridgeName(plan.cluster), cidr: plan.settings.network.cidr, stack: plan.cluster },
-      parent,
-    );
-    const role = { plan, network, pki };
+    const { sshKey, bastionHostKey } = pki;
+    const driver = makeDriver(name, { plan, sshKey, bastionHostKey, bastionKey }, this);
+    const role = { plan, driver, pki };
     const etcd = new Etcd(`${name}-etcd`, role, parent);
     const patroni = new Patroni(`${name}-patroni`, { ...role, passwords, after: etcd.ready }, parent);
     const proxy = new Proxy(`${name}-proxy`, { ...role, statsPassword: passwords.stats }, parent);
 
-    this.outputs = clusterOutputs(plan, { passwords, pki, ready: [...etcd.ready, ...patroni.ready, ...proxy.ready] });
+    this.outputs = clusterOutputs(plan, {
+      passwords,
+      pki,
+      bastion: driver.bastion,
+      bastionKey,
+      endpoint: driver.endpoint(proxy.machines, this),
+      machines: [...etcd.machines, ...patroni.machines, ...proxy.machines],
+      ready: [...etcd.ready, ...patroni.ready, ...proxy.ready],
+    });
     this.registerOutputs({ ...this.outputs });
   }
 }

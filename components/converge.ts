@@ -11,8 +11,8 @@ export interface ConvergeArgs {
   machine: Machine;
   /** The node's files, free of secrets: they are shown in previews. */
   files: File[];
-  /** The node's secret files. */
-  secrets: pulumi.Output<File[]>;
+  /** Files that come by standard input: those with secrets, and those that are known only once the machine is there. */
+  stdin: pulumi.Output<File[]>;
 }
 
 /**
@@ -20,17 +20,17 @@ export interface ConvergeArgs {
  * restart something take turns by themselves (`cloud-init/converge/common.sh`).
  */
 export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomResourceOptions): remote.Command {
-  const { plan, node, machine, files, secrets } = args;
+  const { plan, node, machine, files, stdin } = args;
   return new remote.Command(
     name,
     {
       connection: machine.connection,
       create: convergeCommand(plan, node, files),
-      stdin: pulumi.secret(secrets.apply(convergeInput)),
-      triggers: [machine.incarnation],
+      stdin: pulumi.secret(stdin.apply(convergeInput)),
+      triggers: [machine.made.incarnation],
       addPreviousOutputInEnv: false,
       logging: remote.Logging.Stderr,
     },
-    { ...opts, deletedWith: machine.instance, customTimeouts: { create: "30m", update: "30m" } },
+    { ...opts, deletedWith: machine.made.resource, customTimeouts: { create: "30m", update: "30m" } },
   );
 }

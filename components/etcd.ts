@@ -1,17 +1,19 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { etcdEndpoints } from "../cloud-init/etcd";
+import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
 
 /** The etcd members: where Patroni keeps the leader key. Mutual TLS for clients and peers. */
 export class Etcd extends pulumi.ComponentResource {
+  readonly machines: NodeMachine[];
   /** Done when the members are healthy. */
   readonly ready: remote.Command[];
 
   constructor(name: string, args: RoleArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Etcd", name, {}, opts);
     const { plan } = args;
-    this.ready = roleNodes(this, args, { nodes: plan.etcd });
+    ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, { nodes: plan.etcd }));
     this.registerOutputs({ endpoints: etcdEndpoints(plan) });
   }
 }

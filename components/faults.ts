@@ -1,6 +1,6 @@
 import type { z } from "zod";
 
-/** One thing wrong with the settings: the key's path (without `pgha:`) and what to write instead. */
+/** One thing wrong with the settings: the key's path (without `pgha:`, others in full: `aws:region`) and what to write instead. */
 export interface Fault {
   path: string;
   fault: string;
@@ -12,7 +12,7 @@ export class SettingsError extends Error {
     stackName: string,
     readonly faults: Fault[],
   ) {
-    const lines = faults.map(({ path, fault }) => `  pgha:${path} ${fault}`);
+    const lines = faults.map(({ path, fault }) => `  ${path.startsWith("aws:") ? path : `pgha:${path}`} ${fault}`);
     super(
       `Pulumi.${stackName}.yaml has ${faults.length} fault${faults.length === 1 ? "" : "s"}; nothing was changed:\n` +
         lines.join("\n"),
@@ -61,6 +61,8 @@ export function describe(issue: z.core.$ZodIssue, schema: z.ZodType): Fault[] {
       return [{ path, fault: `must be ${issue.minimum} or more` }];
     case "too_big":
       return [{ path, fault: `must be ${issue.maximum} or less` }];
+    case "invalid_key":
+      return issue.issues.map(({ message }) => ({ path, fault: message }));
     case "invalid_union": {
       // The branch that got furthest says best what is wrong.
       const branches = issue.errors.map((errors) =>
@@ -79,6 +81,7 @@ const kinds: Record<string, string> = {
   number: "a whole number",
   string: "text",
   boolean: "true or false",
+  array: "a list",
   object: "a section of keys and values",
   record: "a section of keys and values",
 };
@@ -90,7 +93,7 @@ const depth = (faults: Fault[]) => Math.max(...faults.map(({ path }) => path.spl
 /** Names of the settings that exist at a path. */
 function knownKeys(schema: z.ZodType, path: PropertyKey[]): string[] {
   let at: unknown = schema;
-  for (const step of path) at = shapeOf(at)?.[String(step)];
+  for (const step of path) at = shapeOf(at)?.[String(step)] ?? valueOf(at);
   return Object.keys(shapeOf(at) ?? {});
 }
 
@@ -104,4 +107,10 @@ function shapeOf(type: unknown): Record<string, unknown> | undefined {
   if (node.shape) return node.shape;
   const inner = [node.def?.innerType, node.def?.in, ...(node.def?.options ?? [])];
   return inner.map((t) => t && shapeOf(t)).find(Boolean) as Record<string, unknown> | undefined;
+}
+
+/** What each value of a record is, looking through defaults. */
+function valueOf(type: unknown): unknown {
+  const def = (type as { def?: { innerType?: unknown; valueType?: unknown } } | undefined)?.def;
+  return def?.valueType ?? (def?.innerType && valueOf(def.innerType));
 }

@@ -1,9 +1,10 @@
 import { isIP } from "node:net";
 import { parseCidr, isPrivate } from "./cidr";
 import { clockFaults } from "./clocks";
-import { clientPorts, highestHost } from "./plan";
+import { awsFaults } from "./invariants-aws";
+import { clientPorts, highestHost, roles } from "./plan";
 import type { Fault } from "./faults";
-import type { Settings } from "./settings";
+import type { Settings, Surroundings } from "./settings";
 
 /** Connections kept free of pools: superuser_reserved_connections (3) and what Patroni and the operator open. */
 export const reservedConnections = 10;
@@ -24,7 +25,7 @@ const managedParameters: Record<string, string> = {
   primary_conninfo: "Patroni sets it",
   primary_slot_name: "Patroni sets it",
   password_encryption: "passwords are scram-sha-256",
-  wal_level: "replication needs replica or more; open an issue if you need logical",
+  wal_level: "replication needs replica, which it is; write logical, or nothing",
   unix_socket_directories: "local tools look in /var/run/postgresql",
   hot_standby: "replicas serve reads",
   wal_log_hints: "pg_rewind needs it",
@@ -47,19 +48,22 @@ const reservedNames = new Set(
   ).split(" "),
 );
 
-/** Checks that concern more than one setting. All faults at once; empty when there is none. */
-export function invariantFaults(settings: Settings, stack: string): Fault[] {
+/**
+ * Checks that concern more than one setting. All faults at once; empty when there is none.
+ * @param around where the settings are to be used, and which top-level keys were given
+ */
+export function invariantFaults(settings: Settings, around: Surroundings & { given: string[] }): Fault[] {
   const faults: Fault[] = [];
   const fault = (path: string, text: string) => faults.push({ path, fault: text });
 
   if (!/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(settings.name)) {
-    fault("name", `is '${settings.name}' after the stack '${stack}', which is no DNS label; set pgha:name to one`);
-  }
-  if (settings.driver === "aws") {
-    fault("driver", "is aws, which this release cannot drive yet; write incus (machines on this host)");
+    fault(
+      "name",
+      `is '${settings.name}' after the stack '${around.stack}', which is no DNS label; set pgha:name to one`,
+    );
   }
 
-  const { nodes, machines, pool, postgresql, database } = settings;
+  const { driver, nodes, machines, pool, postgresql, database } = settings;
   if (nodes.etcd % 2 === 0) {
     const odd = nodes.etcd + 1;
     fault(
@@ -99,7 +103,9 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
         `write ${Math.floor((machines.postgresql.memory * 0.6) / 2)} or less, or raise machines.postgresql.memory`,
     );
   }
-  for (const name of Object.keys(postgresql.parameters)) {
+  for (const [name, value] of Object.entries(postgresql.parameters)) {
+    // More than replication needs: for those who leave by logical replication.
+    if (name === "wal_level" && value === "logical") continue;
     const reason = /^ssl/.test(name) ? "TLS is always on" : managedParameters[name];
     if (reason) fault(`postgresql.parameters.${name}`, `cannot be set: ${reason}`);
   }
@@ -113,7 +119,7 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
     );
   } else if (!isPrivate(cidr)) {
     fault("network.cidr", "is not a private network (RFC 1918); write one like 10.88.0.0/24");
-  } else if (2 ** (32 - cidr.bits) - 2 < highestHost(settings)) {
+  } else if (driver === "incus" && 2 ** (32 - cidr.bits) - 2 < highestHost(settings)) {
     fault(
       "network.cidr",
       `has no room for every node; write a /${32 - Math.ceil(Math.log2(highestHost(settings) + 2))} or wider`,
@@ -128,7 +134,10 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
     );
   }
 
-  faults.push(...portFaults(settings));
+  faults.push(...(driver === "aws" ? awsFaults(settings, around.region) : incusFaults(settings)));
+  if (driver === "aws" && around.given.includes("ports")) {
+    fault("ports", "is for driver incus only: on aws clients use 5000, 5001 and 6432; remove it");
+  }
 
   for (const [key, value] of Object.entries(database)) {
     if (reservedNames.has(value) || value.startsWith("pg_") || value.startsWith("pgha")) {
@@ -141,9 +150,14 @@ export function invariantFaults(settings: Settings, stack: string): Fault[] {
   return faults;
 }
 
-/** Client ports that clash, among all proxies. */
-function portFaults(settings: Settings): Fault[] {
+/** What a stack on this host must not have, and client ports that clash, among all proxies. */
+function incusFaults(settings: Settings): Fault[] {
   const faults: Fault[] = [];
+  if (settings.aws) faults.push({ path: "aws", fault: "is for driver aws only; remove it, or write driver: aws" });
+  for (const role of roles.filter((one) => settings.machines[one].type !== undefined)) {
+    const fault = "is for driver aws only; remove it: cpus and memory say all of a machine on this host";
+    faults.push({ path: `machines.${role}.type`, fault });
+  }
   const holder = new Map<number, string>();
   for (let proxy = 0; proxy < settings.nodes.haproxy; proxy++) {
     for (const [use, port] of Object.entries(clientPorts(settings, proxy))) {

@@ -6,12 +6,16 @@ import { parseSettings, type Settings } from "./settings";
 
 const prefix = "pgha:";
 
+/** Key of the secret that is no setting: the private SSH key for an existing bastion. Only the program itself reads it. */
+export const bastionKey = "bastionKey";
+
 /**
  * The settings among a stack's whole configuration, as Pulumi hands it to the program: one string per key, objects as JSON.
+ * The region is Pulumi's own `aws:region`, else that of the environment.
  * @throws SettingsError with every fault at once
  */
 export function settingsFromConfig(config: Record<string, string>, stack: string): Settings {
-  return parseSettings(pick(config, fromText), stack);
+  return parseSettings(pick(config, fromText), { stack, region: regionIn(config["aws:region"]) });
 }
 
 /**
@@ -32,19 +36,41 @@ export function settingsFromFile(folder: string, stack: string): Settings {
   const config = (document as { config?: unknown } | null)?.config;
   if (!config || typeof config !== "object")
     throw new SettingsError(stack, [{ path: "driver", fault: "is missing; write incus" }]);
+  const values = config as Record<string, unknown>;
+  const encrypted = Object.keys(settingsIn(values)).filter((key) => isEncrypted(values[prefix + key]));
+  if (encrypted.length > 0) {
+    const fault = `is encrypted, but only ${bastionKey} is a secret; write it in plain text`;
+    throw new SettingsError(
+      stack,
+      encrypted.map((path) => ({ path, fault })),
+    );
+  }
   return parseSettings(
-    pick(config as Record<string, unknown>, (value) => (typeof value === "string" ? fromText(value) : value)),
-    stack,
+    pick(values, (value) => (typeof value === "string" ? fromText(value) : value)),
+    { stack, region: regionIn(values["aws:region"]) },
   );
 }
 
-function pick<T>(config: Record<string, T>, read: (value: T) => unknown): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(config)
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, value]) => [key.slice(prefix.length), read(value)]),
+/** As Pulumi writes a value that was set with `--secret`. */
+const isEncrypted = (value: unknown) => typeof value === "object" && value !== null && "secure" in value;
+
+/** The variables in which the AWS provider, too, looks for a region that is not configured. */
+function regionIn(configured: unknown): string | undefined {
+  return [configured, process.env.AWS_REGION, process.env.AWS_DEFAULT_REGION].find(
+    (region): region is string => typeof region === "string" && region !== "",
   );
 }
+
+/** The `pgha:` keys that are settings, without that prefix. */
+const settingsIn = <T>(config: Record<string, T>): Record<string, T> =>
+  Object.fromEntries(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(prefix) && key !== prefix + bastionKey)
+      .map(([key, value]) => [key.slice(prefix.length), value]),
+  );
+
+const pick = <T>(config: Record<string, T>, read: (value: T) => unknown): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(settingsIn(config)).map(([key, value]) => [key, read(value)]));
 
 /** Objects, numbers and booleans arrive as JSON; everything else is the text itself. */
 function fromText(text: string): unknown {

@@ -2,82 +2,61 @@ import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 import { adminUser } from "../cloud-init/user-data";
-import { addressAt, parseCidr } from "./cidr";
-import { imageAlias } from "./incus/image";
-import { Instance, type Network } from "./incus/resources";
-import type { Node, Plan } from "./plan";
-
-/** A port of the machine that clients on the host reach on 127.0.0.1. */
-export interface PublishedPort {
-  /** Port on 127.0.0.1 of the host. */
-  host: number;
-  /** Port on the machine. */
-  machine: number;
-}
+import type { Bastion, Driver, MadeMachine } from "./driver";
+import type { Node } from "./plan";
 
 export interface MachineArgs {
-  plan: Plan;
   node: Node;
-  /** The network the machine is in. */
-  network: Network;
-  /** cloud-config; read at the first boot only, so a later change does nothing to the machine. Holds no secret. */
-  userData: pulumi.Input<string>;
+  /** The node's place in its role, from 0. */
+  index: number;
+  /** Makes the machine. */
+  driver: Driver;
   /** Key pair of the machine's SSH server. */
   hostKey: tls.PrivateKey;
   /** Key pair of the operators. */
   sshKey: tls.PrivateKey;
-  /** Ports published on the host. @default none */
-  publish?: PublishedPort[];
 }
 
 /** One machine of the cluster, whatever makes it, and the way to log in to it. */
 export class Machine extends pulumi.ComponentResource {
   /** What `remote.Command` needs to log in. */
   readonly connection: pulumi.Output<types.input.remote.ConnectionArgs>;
-  /** The machine itself; commands on it are `deletedWith` it. */
-  readonly instance: pulumi.CustomResource;
-  /** Changes when the machine is made anew: a trigger for everything that was done on it. */
-  readonly incarnation: pulumi.Output<string>;
+  /** What its driver made. */
+  readonly made: MadeMachine;
 
   constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Machine", name, {}, opts);
-    const { plan, node } = args;
-    const cidr = parseCidr(plan.settings.network.cidr)!;
-    const size = plan.settings.machines[node.role];
-    const instance = new Instance(
-      `${name}-instance`,
-      {
-        name: `${plan.cluster}-${node.name}`,
-        hostname: node.name,
-        stack: plan.cluster,
-        network: args.network.name,
-        address: node.address,
-        image: imageAlias(),
-        pool: "pgha",
-        cpus: size.cpus,
-        memoryMiB: size.memory,
-        diskGiB: size.disk,
-        userData: args.userData,
-        hostKey: { privateKey: args.hostKey.privateKeyOpenssh, publicKey: args.hostKey.publicKeyOpenssh },
-        // A fixed address from the first moment: nothing waits for DHCP, and no DHCP client listens.
-        config: { "user.address": `${node.address}/${cidr.bits}`, "user.gateway": addressAt(cidr, 1) },
-        publish: (args.publish ?? []).map(({ host, machine }) => ({ listen: `127.0.0.1:${host}`, port: machine })),
-      },
-      { parent: this, deletedWith: args.network },
-    );
-    this.instance = instance;
-    this.incarnation = instance.incarnation;
+    const { node, index, driver, hostKey, sshKey } = args;
+    this.made = driver.machine(name, { node, index, hostKey, sshKey }, this);
     this.connection = pulumi
-      .all([args.sshKey.privateKeyOpenssh, args.hostKey.publicKeyOpenssh])
-      .apply(([privateKey, hostKey]) => ({
+      .all([sshKey.privateKeyOpenssh, hostKey.publicKeyOpenssh, proxyOf(driver.bastion)])
+      .apply(([privateKey, publicKey, proxy]) => ({
         host: node.address,
         user: adminUser,
         privateKey,
-        hostKey: hostKey.trim(),
-        // About two minutes of refused connections: a machine that boots slowly, not one that never will.
-        dialErrorLimit: 30,
-        perDialTimeout: 5,
+        hostKey: publicKey.trim(),
+        ...dialing(driver.bastion),
+        ...(proxy && { proxy }),
       }));
-    this.registerOutputs({ address: node.address, incarnation: this.incarnation });
+    this.registerOutputs({ address: node.address, incarnation: this.made.incarnation });
   }
+}
+
+/**
+ * How long refused connections are tried again: about two minutes, for a machine that boots slowly, not one that never will. In a
+ * cloud about five: there a machine first has to be given the right to read its host key.
+ */
+const dialing = (bastion: Bastion | undefined) => ({ dialErrorLimit: bastion ? 60 : 30, perDialTimeout: 5 });
+
+/** The bastion, as `remote.Command` needs it. */
+function proxyOf(bastion: Bastion | undefined): pulumi.Output<types.input.remote.ProxyConnectionArgs> | undefined {
+  if (!bastion) return undefined;
+  return pulumi.all([bastion.host, bastion.hostKey, bastion.privateKey]).apply(([host, hostKey, privateKey]) => ({
+    host,
+    port: bastion.port,
+    user: bastion.user,
+    privateKey,
+    hostKey: hostKey.trim(),
+    ...dialing(bastion),
+  }));
 }

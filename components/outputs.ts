@@ -3,15 +3,20 @@ import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeFiles } from "../cloud-init/node-files";
 import { adminUser } from "../cloud-init/user-data";
+import type { Bastion, Endpoint, EndpointPorts, NodeMachine } from "./driver";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
-import { allNodes, clientPorts, type ClientPort, type Plan, type Role } from "./plan";
+import { clientPorts, ports, type ClientPort, type Node, type Plan, type Role } from "./plan";
 
 /** A machine as operators see it. */
 export interface NodeOutput {
   name: string;
   role: Role;
   address: string;
+  /** Availability zone. AWS only. */
+  zone?: string;
+  /** The machine's id at its provider, "i-0123456789abcdef0". AWS only. */
+  instance?: string;
   /** SSH host key, as in known_hosts. */
   hostKey: string;
   /** Configuration files and the SHA-256 of what was rendered: what `pgha validate` compares. */
@@ -26,6 +31,15 @@ export interface ProxyOutput {
   ports: Record<ClientPort, number>;
 }
 
+/** The machine through which the others are reached by SSH. */
+export interface BastionOutput {
+  host: string;
+  port: number;
+  user: string;
+  /** SSH host key, as in known_hosts. */
+  hostKey: string;
+}
+
 /** What is known of a cluster without its secrets, for the operator's commands. */
 export interface ClusterOutput {
   name: string;
@@ -38,10 +52,14 @@ export interface ClusterOutput {
   maxReplicaLag: number;
   nodes: NodeOutput[];
   proxies: ProxyOutput[];
+  /** @default undefined: machines are reached directly */
+  bastion?: BastionOutput;
 }
 
 /** The stack's outputs. Those with a password or a key are secret: `pulumi stack output --show-secrets`. */
 export interface ClusterOutputs {
+  /** One name for all proxies, and its ports. @default undefined: clients name the proxies themselves */
+  endpoint?: pulumi.Output<{ host: string; ports: EndpointPorts }>;
   /** Straight to the leader through HAProxy. The application's user. */
   writeUrl: pulumi.Output<string>;
   /** To the replicas through HAProxy. The application's user. */
@@ -52,6 +70,8 @@ export interface ClusterOutputs {
   ownerUrl: pulumi.Output<string>;
   /** As pooledUrl, naming every proxy: libpq goes on to the next when one is gone. */
   dsn: pulumi.Output<string>;
+  /** As readUrl, naming every proxy. */
+  readDsn: pulumi.Output<string>;
   /** HAProxy's stats pages; log in as `pgha`. `/metrics` serves Prometheus. */
   statsUrls: pulumi.Output<string[]>;
   /** Password of the stats pages. */
@@ -60,8 +80,8 @@ export interface ClusterOutputs {
   caCertificate: pulumi.Output<string>;
   /** Everything the operator's commands need to know; no secrets. */
   cluster: pulumi.Output<ClusterOutput>;
-  /** User and private key for SSH to every node. */
-  ssh: pulumi.Output<{ user: string; privateKey: string }>;
+  /** User and private key for SSH to every node; the key for the bastion where that is another one. */
+  ssh: pulumi.Output<{ user: string; privateKey: string; bastionKey?: string }>;
 }
 
 /** A connection URL. The password holds letters and digits only, so nothing needs escaping. */
@@ -70,60 +90,102 @@ function url(user: string, password: string, hosts: { host: string; port: number
   return `postgresql://${user}:${password}@${at}/${database}?sslmode=require`;
 }
 
+/** What has been made of a cluster. */
+export interface Made {
+  passwords: Passwords;
+  pki: Pki;
+  bastion: Bastion | undefined;
+  /** Private key for an existing bastion. */
+  bastionKey: pulumi.Output<string> | undefined;
+  endpoint: Endpoint | undefined;
+  machines: NodeMachine[];
+  /** Commands that are done when the cluster is ready. */
+  ready: remote.Command[];
+}
+
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
-export function clusterOutputs(
-  plan: Plan,
-  made: { passwords: Passwords; pki: Pki; ready: remote.Command[] },
-): ClusterOutputs {
+export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   const { passwords, pki, ready } = made;
   const { driver, database, clock, postgresql, haproxy } = plan.settings;
-  const proxies: ProxyOutput[] = plan.haproxy.map(({ name }, index) => ({
-    name,
-    host: "127.0.0.1",
-    ports: clientPorts(plan.settings, index),
-  }));
-  const first = proxies.slice(0, 1);
-  const hosts = (use: ClientPort, of = first) => of.map(({ host, ports }) => ({ host, port: ports[use] }));
-  const whenReady = pulumi.all(ready.map((command) => command.id));
-  const connect = (password: pulumi.Output<string>, make: (password: string) => string) =>
-    pulumi.secret(pulumi.all([password, whenReady]).apply(([secret]) => make(secret)));
   const { name, user, owner } = database;
-
-  const nodes = allNodes(plan).map((node) =>
-    pki.hostKeyOf(node).publicKeyOpenssh.apply((hostKey): NodeOutput => ({
-      name: node.name,
-      role: node.role,
-      address: node.address,
-      hostKey: hostKey.trim(),
-      files: Object.fromEntries(
-        nodeFiles(plan, node).map(({ path, content }) => [path, createHash("sha256").update(content).digest("hex")]),
-      ),
-    })),
-  );
+  const proxies = plan.haproxy.map((node, index) => proxyOutput(plan, node, index));
+  const endpoint = made.endpoint && pulumi.output(made.endpoint);
+  const whenReady = pulumi.all(ready.map((command) => command.id));
+  const connect = (password: pulumi.Output<string>, make: (password: string, front: Front) => string) =>
+    pulumi.secret(
+      pulumi.all([password, endpoint, whenReady]).apply(([secret, front]) => make(secret, front ?? proxies[0]!)),
+    );
+  const one =
+    (role: string, use: keyof EndpointPorts) =>
+    (password: string, { host, ports }: Front) =>
+      url(role, password, [{ host, port: ports[use] }], name);
+  const all = (use: ClientPort) => proxies.map(({ host, ports }) => ({ host, port: ports[use] }));
 
   return {
-    writeUrl: connect(passwords.user.password, (password) => url(user, password, hosts("write"), name)),
-    readUrl: connect(passwords.user.password, (password) => url(user, password, hosts("read"), name)),
-    pooledUrl: connect(passwords.user.password, (password) => url(user, password, hosts("pooled"), name)),
-    ownerUrl: connect(passwords.owner.password, (password) => url(owner, password, hosts("write"), name)),
+    ...(endpoint && { endpoint }),
+    writeUrl: connect(passwords.user.password, one(user, "write")),
+    readUrl: connect(passwords.user.password, one(user, "read")),
+    pooledUrl: connect(passwords.user.password, one(user, "pooled")),
+    ownerUrl: connect(passwords.owner.password, one(owner, "write")),
     dsn: connect(
       passwords.user.password,
-      (password) =>
-        `${url(user, password, hosts("pooled", proxies), name)}&target_session_attrs=read-write&connect_timeout=2`,
+      (password) => `${url(user, password, all("pooled"), name)}&target_session_attrs=read-write&connect_timeout=2`,
     ),
-    statsUrls: pulumi.output(hosts("stats", proxies).map(({ host, port }) => `https://${host}:${port}/`)),
+    readDsn: connect(
+      passwords.user.password,
+      (password) => `${url(user, password, all("read"), name)}&connect_timeout=2`,
+    ),
+    statsUrls: pulumi.output(all("stats").map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),
     caCertificate: pki.caCertificate,
-    cluster: pulumi.all(nodes).apply((known) => ({
-      name: plan.cluster,
-      driver,
-      database,
-      clock,
-      synchronous: postgresql.synchronous,
-      maxReplicaLag: haproxy.maxReplicaLag,
-      nodes: known,
-      proxies,
-    })),
-    ssh: pulumi.secret(pki.sshKey.privateKeyOpenssh.apply((privateKey) => ({ user: adminUser, privateKey }))),
+    cluster: pulumi
+      .all([pulumi.all(made.machines.map((one) => nodeOutput(plan, pki, one))), bastionOutput(made.bastion)])
+      .apply(([nodes, bastion]) => ({
+        name: plan.cluster,
+        driver,
+        database,
+        clock,
+        synchronous: postgresql.synchronous,
+        maxReplicaLag: haproxy.maxReplicaLag,
+        nodes,
+        proxies,
+        ...(bastion && { bastion }),
+      })),
+    ssh: pulumi.secret(
+      pulumi
+        .all([pki.sshKey.privateKeyOpenssh, made.bastionKey])
+        // Pulumi takes the last line end from what is piped into it; OpenSSH wants it back.
+        .apply(([privateKey, key]) => ({ user: adminUser, privateKey, ...(key && { bastionKey: `${key.trim()}\n` }) })),
+    ),
   };
+}
+
+/** Where a client connects: the endpoint, or a proxy. */
+type Front = { host: string; ports: EndpointPorts };
+
+/** On Incus clients are on the host, and reach a proxy by its published ports. */
+function proxyOutput({ settings }: Plan, { name, address }: Node, index: number): ProxyOutput {
+  if (settings.driver === "incus") return { name, host: "127.0.0.1", ports: clientPorts(settings, index) };
+  const { write, read, stats, pooled } = ports;
+  return { name, host: address, ports: { write, read, stats, pooled } };
+}
+
+function nodeOutput(plan: Plan, pki: Pki, { node, machine }: NodeMachine): pulumi.Output<NodeOutput> {
+  return pulumi.all([pki.hostKeyOf(node).publicKeyOpenssh, machine.id]).apply(([hostKey, instance]) => ({
+    name: node.name,
+    role: node.role,
+    address: node.address,
+    ...(node.zone !== undefined && { zone: node.zone }),
+    ...(instance !== undefined && { instance }),
+    hostKey: hostKey.trim(),
+    files: Object.fromEntries(
+      nodeFiles(plan, node).map(({ path, content }) => [path, createHash("sha256").update(content).digest("hex")]),
+    ),
+  }));
+}
+
+function bastionOutput(bastion: Bastion | undefined): pulumi.Output<BastionOutput> | undefined {
+  if (!bastion) return undefined;
+  const { host, port, user, hostKey } = bastion;
+  return pulumi.all([host, hostKey]).apply(([name, key]) => ({ host: name, port, user, hostKey: key.trim() }));
 }

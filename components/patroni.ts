@@ -2,6 +2,7 @@ import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { scramVerifier } from "../cloud-init/scram";
 import { clusterSql } from "../cloud-init/sql";
+import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
 import type { Passwords } from "./passwords";
 
@@ -13,6 +14,7 @@ export interface PatroniArgs extends RoleArgs {
 
 /** The database nodes: PostgreSQL run by Patroni, with roles and database as the settings say. */
 export class Patroni extends pulumi.ComponentResource {
+  readonly machines: NodeMachine[];
   /** Done when every node leads or streams, and has the roles and the database. */
   readonly ready: remote.Command[];
 
@@ -27,11 +29,11 @@ export class Patroni extends pulumi.ComponentResource {
           user: scramVerifier(user, Buffer.from(userSalt, "base64")),
         }),
       ]);
-    this.ready = roleNodes(this, args, {
+    ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, {
       nodes: plan.postgresql,
       secrets: sql,
       after: args.after,
-    });
+    }));
     this.registerOutputs({ scope: plan.cluster });
   }
 }

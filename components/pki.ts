@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { tls as paths } from "../cloud-init/tls";
 import type { File } from "../cloud-init/file";
-import { allNodes, type Node, type Plan, type Role } from "./plan";
+import { allNodes, clientNames, type Node, type Plan, type Role } from "./plan";
 
 /** OS user whose daemon reads the node's private key. HAProxy, too, reads it: as root, before it drops its rights. */
 const keyOwner: Record<Role, string> = { etcd: "etcd", postgresql: "postgres", haproxy: "postgres" };
@@ -15,7 +15,7 @@ export interface PkiArgs {
 
 /**
  * The cluster's certificates and SSH keys: one CA per stack, one key pair per node (server and client at once, under the
- * node's name and addresses), one SSH key for operators and one host key per node. All private parts are secret in state.
+ * node's name and addresses), one SSH key for operators and one host key per machine. All private parts are secret in state.
  *
  * A node's certificate is renewed by the first `pulumi up` in the last part of its life (`certificates.renewDays`
  * before its end); daemons take it up by a reload.
@@ -25,6 +25,8 @@ export class Pki extends pulumi.ComponentResource {
   readonly caCertificate: pulumi.Output<string>;
   /** The operators' SSH key. */
   readonly sshKey: tls.PrivateKey;
+  /** SSH host key of the bastion. @default undefined: the cluster makes none */
+  readonly bastionHostKey?: tls.PrivateKey;
   private readonly nodes = new Map<string, { hostKey: tls.PrivateKey; files: pulumi.Output<File[]> }>();
 
   constructor(name: string, args: PkiArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -57,9 +59,8 @@ export class Pki extends pulumi.ComponentResource {
         {
           privateKeyPem: key.privateKeyPem,
           subject: { commonName: node.name, organization: plan.cluster },
-          // Clients on the host reach a node by localhost.
-          dnsNames: [node.name, "localhost"],
-          ipAddresses: [node.address, "127.0.0.1"],
+          dnsNames: [node.name, ...namesFor(plan, node)],
+          ipAddresses: [node.address, ...addressesFor(plan, node)],
         },
         { parent: this },
       );
@@ -76,7 +77,7 @@ export class Pki extends pulumi.ComponentResource {
         },
         { parent: this },
       );
-      const hostKey = new tls.PrivateKey(`${name}-${node.name}-ssh`, { algorithm: "ED25519" }, { parent: this });
+      const hostKey = this.sshKeyPair(`${name}-${node.name}-ssh`);
       const files = pulumi
         .all([ca.certPem, certificate.certPem, key.privateKeyPem])
         .apply(([caPem, certPem, keyPem]) => keyFiles(node, caPem, certPem, keyPem));
@@ -84,7 +85,9 @@ export class Pki extends pulumi.ComponentResource {
     }
 
     this.caCertificate = ca.certPem;
-    this.sshKey = new tls.PrivateKey(`${name}-ssh`, { algorithm: "ED25519" }, { parent: this });
+    this.sshKey = this.sshKeyPair(`${name}-ssh`);
+    const bastion = plan.settings.aws?.bastion;
+    if (bastion && !("host" in bastion)) this.bastionHostKey = this.sshKeyPair(`${name}-bastion-ssh`);
     this.registerOutputs({ caCertificate: this.caCertificate, sshPublicKey: this.sshKey.publicKeyOpenssh });
   }
 
@@ -98,11 +101,26 @@ export class Pki extends pulumi.ComponentResource {
     return this.of(node).hostKey;
   }
 
+  private sshKeyPair(name: string): tls.PrivateKey {
+    return new tls.PrivateKey(name, { algorithm: "ED25519" }, { parent: this });
+  }
+
   private of(node: Node) {
     const found = this.nodes.get(node.name);
     if (!found) throw new Error(`no keys were made for ${node.name}`);
     return found;
   }
+}
+
+/** Names by which clients reach a node; localhost on the host itself, and through a tunnel. */
+function namesFor(plan: Plan, node: Node): string[] {
+  return ["localhost", ...(node.role === "etcd" ? [] : clientNames(plan.settings))];
+}
+
+/** The same for addresses. HAProxy passes TLS through: whoever asks a proxy for PostgreSQL is shown a database node's certificate. */
+function addressesFor({ settings, haproxy }: Plan, node: Node): string[] {
+  const passed = settings.driver === "aws" && node.role === "postgresql";
+  return ["127.0.0.1", ...(passed ? haproxy.map(({ address }) => address) : [])];
 }
 
 function keyFiles(node: Node, ca: string, certificate: string, key: string): File[] {

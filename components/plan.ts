@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { nodeAddress } from "./aws/layout";
 import { addressAt, parseCidr } from "./cidr";
 import type { Settings } from "./settings";
 
@@ -19,6 +20,8 @@ export const ports = {
   pooled: 6432,
   /** The proxies' gate, for the database nodes only. */
   gate: 8009,
+  /** The proxies' answers to a load balancer in front of them: whether a leader or a replica is behind them. */
+  health: 8010,
   /** On the proxies' loopback interface only: who leads, as HAProxy's checks ask it; where connections wait for a leader. */
   role: 8108,
   hold: 5009,
@@ -27,16 +30,16 @@ export const ports = {
 /** Uses a client has for a proxy. */
 export type ClientPort = "write" | "read" | "stats" | "pooled";
 
-/** Ports on 127.0.0.1 of the host that lead to the proxy with this index. The second proxy takes the neighbours. */
+/** Ports on 127.0.0.1 of the host that lead to the proxy with this index. The second proxy takes the neighbours. Incus only. */
 export function clientPorts(settings: Pick<Settings, "ports">, proxy: number): Record<ClientPort, number> {
   const { write, read, stats, pooled } = settings.ports;
   return { write: write + 2 * proxy, read: read + 2 * proxy, stats: stats + proxy, pooled: pooled + proxy };
 }
 
-/** Where in the network each role's addresses begin: etcd1 is .11, postgresql1 .21, haproxy1 .31. */
+/** Where in a network on Incus each role's addresses begin: etcd1 is .11, postgresql1 .21, haproxy1 .31. */
 const firstHost: Record<Role, number> = { etcd: 11, postgresql: 21, haproxy: 31 };
 
-/** The highest host number in use. */
+/** The highest host number in use on Incus. */
 export function highestHost({ nodes }: Pick<Settings, "nodes">): number {
   return Math.max(...roles.map((role) => firstHost[role] + nodes[role] - 1));
 }
@@ -48,6 +51,8 @@ export interface Node {
   role: Role;
   /** Fixed IPv4 address. */
   address: string;
+  /** Availability zone, "us-east-1a". AWS only. */
+  zone?: string;
 }
 
 /** The cluster as planned: what every renderer needs to know of every node. */
@@ -62,13 +67,11 @@ export interface Plan {
 
 /** Lays out the nodes of a stack. Pure: the same settings give the same plan. */
 export function makePlan(settings: Settings): Plan {
-  const cidr = parseCidr(settings.network.cidr);
-  if (!cidr) throw new Error(`settings were not checked: network.cidr is ${settings.network.cidr}`);
   const nodesOf = (role: Role): Node[] =>
     Array.from({ length: settings.nodes[role] }, (_, index) => ({
       name: `${role}${index + 1}`,
       role,
-      address: addressAt(cidr, firstHost[role] + index),
+      ...placeOf(settings, role, index),
     }));
   return {
     cluster: settings.name,
@@ -79,9 +82,22 @@ export function makePlan(settings: Settings): Plan {
   };
 }
 
+/** Where the node with this index in its role is. */
+function placeOf(settings: Settings, role: Role, index: number): Pick<Node, "address" | "zone"> {
+  if (settings.driver === "aws") return nodeAddress(settings, role, index);
+  const cidr = parseCidr(settings.network.cidr);
+  if (!cidr) throw new Error(`settings were not checked: network.cidr is ${settings.network.cidr}`);
+  return { address: addressAt(cidr, firstHost[role] + index) };
+}
+
 /** Every node, in the order the roles depend on one another. */
 export function allNodes(plan: Plan): Node[] {
   return [...plan.etcd, ...plan.postgresql, ...plan.haproxy];
+}
+
+/** Names under which clients reach the proxies, besides their own names and addresses. */
+export function clientNames({ aws }: Pick<Settings, "aws">): string[] {
+  return aws?.dns === undefined ? [] : [`db.${aws.dns}`];
 }
 
 /** Name of the cluster's bridge. The kernel allows 15 characters, so a long name is shortened and kept distinct. */

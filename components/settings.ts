@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { clockNames, clocks, type Clock } from "./clocks";
-import { describe, SettingsError, without } from "./faults";
+import { describe, SettingsError, without, type Fault } from "./faults";
 import { invariantFaults } from "./invariants";
+import { awsSettings, completeAws, instanceType, type AwsSettings } from "./settings-aws";
 
 const count = (least: number, most: number) => z.number().int().min(least).max(most);
 const port = z.number().int().min(1024).max(65535);
@@ -18,6 +19,8 @@ const machine = (least: number, memory: number, disk: number) =>
       memory: count(least, 16_777_216).default(memory),
       /** Size of the root disk in GiB. */
       disk: count(2, 65_536).default(disk),
+      /** EC2 instance type, whose own `cpus` and `memory` these must be. With driver aws only, and needed there. */
+      type: instanceType.optional(),
     })
     .prefault({});
 
@@ -82,11 +85,13 @@ const schema = z.strictObject({
     .prefault({}),
   network: z
     .strictObject({
-      /** The cluster's own IPv4 network, at least a /26. */
+      /** The cluster's own IPv4 network: at least a /26, on AWS a /16 to /23. In an existing VPC, that VPC's block. */
       cidr: z.string().default("10.88.0.0/24"),
     })
     .prefault({}),
-  /** Client ports of the first proxy on 127.0.0.1 of the host. */
+  /** What only a stack on AWS has. With driver aws only, and needed there. */
+  aws: awsSettings.optional(),
+  /** Client ports of the first proxy on 127.0.0.1 of the host. With driver incus only. */
   ports: z
     .strictObject({
       write: port.default(devPorts.write),
@@ -149,25 +154,57 @@ const schema = z.strictObject({
 });
 
 /** The settings of one stack, complete and checked. */
-export type Settings = Omit<z.output<typeof schema>, "name"> & { name: string };
+export type Settings = Omit<z.output<typeof schema>, "name" | "aws"> & { name: string; aws?: AwsSettings };
+
+/** Where a stack's settings are to be used, as far as it is not said among them. */
+export interface Surroundings {
+  /** Name of the stack. */
+  stack: string;
+  /** AWS region of Pulumi's own configuration (`aws:region`) or of the environment. @default undefined: neither has one */
+  region?: string;
+}
 
 /**
  * Checks and completes the settings of a stack.
  * @param raw the stack's configuration under `pgha:`, keys without that prefix
  * @throws SettingsError with every fault at once
  */
-export function parseSettings(raw: Record<string, unknown>, stack: string): Settings {
-  const complete = (data: z.output<typeof schema>): Settings => ({ ...data, name: data.name ?? `pgha-${stack}` });
+export function parseSettings(raw: Record<string, unknown>, { stack, region }: Surroundings): Settings {
+  const complete = ({ aws, ...data }: z.output<typeof schema>): Settings => ({
+    ...data,
+    name: data.name ?? `pgha-${stack}`,
+    ...(aws && { aws: completeAws(aws, region, data.network.cidr) }),
+  });
+  const check = (settings: Settings) => invariantFaults(settings, { stack, region, given: Object.keys(raw) });
+
   const parsed = schema.safeParse(raw, { reportInput: true });
   if (parsed.success) {
     const settings = complete(parsed.data);
-    const faults = invariantFaults(settings, stack);
+    const faults = check(settings);
     if (faults.length > 0) throw new SettingsError(stack, faults);
     return settings;
   }
   // With the faulty keys at their defaults, the rest can still be checked: one round of mending should be enough.
   const faults = parsed.error.issues.flatMap((issue) => describe(issue, schema));
-  const rest = schema.safeParse({ driver: "incus", ...without(raw, faults) });
-  if (rest.success) faults.push(...invariantFaults(complete(rest.data), stack));
-  throw new SettingsError(stack, faults);
+  const rest = sound({ driver: "incus", ...without(raw, faults) });
+  const more = rest ? check(complete(rest)) : [];
+  throw new SettingsError(stack, [...faults, ...more.filter((fault) => !faults.some((one) => concerns(one, fault)))]);
 }
+
+/** Settings without those sections that still cannot be read, as when a key is at fault that the others there depend on. */
+function sound(raw: Record<string, unknown>): z.output<typeof schema> | undefined {
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const broken = parsed.error.issues.map(({ path }) => String(path[0])).filter((section) => section in raw);
+  return broken.length === 0
+    ? undefined
+    : sound(
+        without(
+          raw,
+          broken.map((path) => ({ path, fault: "" })),
+        ),
+      );
+}
+
+/** Whether a fault is about what another one is about: its key, or a section of it. */
+const concerns = (one: Fault, other: Fault) => one.path === other.path || one.path.startsWith(`${other.path}.`);

@@ -1,45 +1,22 @@
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import type { Reached } from "./ask";
+import { Command, CommanderError } from "commander";
 import { benchCommand, type BenchOptions } from "./bench/command";
 import { loadCluster } from "./cluster";
 import { drillCommand, type DrillOptions } from "./drill/command";
 import { printEndpoints } from "./endpoints";
 import { exitCode, messageOf, OpsError } from "./errors";
+import { imageCommand, type ImageOptions } from "./image";
 import { loadCommand, type LoadOptions } from "./load/command";
-import { logsCommand, psqlCommand, sshCommand } from "./shell";
-import { SshRunner } from "./ssh";
+import { atLeast, commas, count, numbers } from "./options";
+import { reach, reachAsClient, type AsClient, type Common } from "./reach";
+import { restartCommand } from "./restart";
+import { logsCommand, psqlCommand, sshCommand, type PsqlOptions } from "./shell";
 import { statusCommand } from "./status";
 import { switchoverCommand, type SwitchoverOptions } from "./switchover/command";
-import { validateCommand } from "./validate";
+import { tunnelCommand } from "./tunnel";
+import { validateCommand, type ValidateOptions } from "./validate";
 
 const exitCodes = `
 Exit code: 0 done and good; 1 the answer is bad (not whole, a check failed, refused); 2 wrong usage or nothing reached.`;
-
-const atLeast = (least: number) => (text: string) => {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value < least) throw new InvalidArgumentError(`It must be a number from ${least}.`);
-  return value;
-};
-
-const count = (text: string) => {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError("It must be a whole number from 1.");
-  return Number(text);
-};
-
-const commas = (text: string) => text.split(",").filter((name) => name !== "");
-
-const numbers = (text: string) => commas(text).map(count);
-
-/** Options every command may have. */
-interface Common {
-  stack: string;
-  json?: boolean;
-}
-
-async function reach(stack: string): Promise<Reached> {
-  const cluster = await loadCluster(stack);
-  return { cluster, runner: new SshRunner(cluster) };
-}
 
 /** The commands. @param done gets the exit code of the command that ran */
 export function program(done: (code: number) => void): Command {
@@ -60,6 +37,7 @@ export function program(done: (code: number) => void): Command {
       .addHelpText("after", `${exitCodes}\n\nExamples:\n${examples.map((example) => `  pgha ${example}`).join("\n")}`);
     return json ? made.option("--json", "print JSON") : made;
   };
+  const direct = ["--direct", "connect to private addresses without a tunnel through the bastion"] as const;
 
   command(
     "status",
@@ -77,8 +55,9 @@ export function program(done: (code: number) => void): Command {
     "validate --json | jq '.checks[] | select(.ok | not)'",
   ])
     .option("--quick", "leave out what disturbs the cluster (failover capability)")
-    .action(async ({ stack, ...options }: Common & { quick?: boolean }) => {
-      done(await validateCommand(await reach(stack), options));
+    .option(...direct)
+    .action(async (options: AsClient & ValidateOptions) => {
+      done(await validateCommand(await reachAsClient(options), options));
     });
 
   command("switchover", "Hands the leader's role to a standby, after making sure that nothing speaks against it.", [
@@ -97,6 +76,17 @@ export function program(done: (code: number) => void): Command {
     });
 
   command(
+    "restart",
+    "Restarts PostgreSQL where a changed setting waits for it: standbys one by one, the leader last and after a switchover.",
+    ["restart", "restart --yes"],
+    false,
+  )
+    .option("--yes", "do not ask")
+    .action(async ({ stack, ...options }: Common & { yes?: boolean }) => {
+      done(await restartCommand(await reach(stack), options));
+    });
+
+  command(
     "load",
     "Writes and reads as applications do, at a fixed rate, and compares every acknowledged write with the database.",
     ["load", "load --seconds 300 --pooled 200 --write 0", "load --json | jq .verification"],
@@ -105,8 +95,9 @@ export function program(done: (code: number) => void): Command {
     .option("--pooled <rate>", "writes a second through PgBouncer", atLeast(0), 60)
     .option("--write <rate>", "writes a second through HAProxy", atLeast(0), 40)
     .option("--read <rate>", "reads a second on the read port", atLeast(0), 30)
-    .action(async ({ stack, ...options }: Common & LoadOptions) => {
-      done(await loadCommand(await reach(stack), options));
+    .option(...direct)
+    .action(async (options: AsClient & LoadOptions) => {
+      done(await loadCommand(await reachAsClient(options), options));
     });
 
   command(
@@ -132,8 +123,9 @@ export function program(done: (code: number) => void): Command {
     .option("--json <file>", "write the report, anew after every drill, for machines")
     .option("--html <file>", "the same, for people")
     .option("--yes", "do not ask")
-    .action(async (names: string[], { stack, ...options }: Common & DrillOptions) => {
-      done(await drillCommand(await reach(stack), names, options));
+    .option(...direct)
+    .action(async (names: string[], options: AsClient & DrillOptions) => {
+      done(await drillCommand(await (options.list ? reach(options.stack) : reachAsClient(options)), names, options));
     });
 
   command(
@@ -164,11 +156,21 @@ export function program(done: (code: number) => void): Command {
     .option("--node <node>", "the database node (default: the leader)")
     .option("--app", "as the application's user, through PgBouncer; the psql of this machine")
     .option("--owner", "as the owner of the database, through HAProxy; the psql of this machine")
-    .action(
-      async (args: string[], { stack, ...options }: Common & { node?: string; app?: boolean; owner?: boolean }) => {
-        done(await psqlCommand(await reach(stack), options, args));
-      },
-    );
+    .option(...direct)
+    .action(async (args: string[], options: AsClient & PsqlOptions) => {
+      const asClient = options.app || options.owner;
+      done(await psqlCommand(await (asClient ? reachAsClient(options) : reach(options.stack)), options, args));
+    });
+
+  command(
+    "tunnel",
+    "Keeps the proxies' ports open on 127.0.0.1, through the bastion, for psql and other programs of this machine.",
+    ["tunnel --stack staging", "tunnel --stack staging --port 16432"],
+  )
+    .option("--port <n>", "the first local port; the others follow (default: any that are free)", count)
+    .action(async ({ stack, ...options }: Common & { port?: number }) => {
+      await tunnelCommand(await loadCluster(stack), options);
+    });
 
   command("logs <node>", "The journal of a node's daemons.", ["logs postgresql1", "logs haproxy1 -n 20 -f"])
     .option("-f, --follow", "go on with what comes")
@@ -186,6 +188,16 @@ export function program(done: (code: number) => void): Command {
     .passThroughOptions()
     .action(async (node: string, args: string[], { stack }: Common) => {
       done(await sshCommand(await loadCluster(stack), node, args));
+    });
+
+  command(
+    "image",
+    "Pins the newest official Debian 13 image of AWS in a stack's settings; machines that exist keep theirs.",
+    ["image --stack staging", "image --stack prod --check"],
+  )
+    .option("--check", "change nothing: say whether the pinned image is still there")
+    .action(async ({ stack, ...options }: Common & ImageOptions) => {
+      done(await imageCommand(stack, options));
     });
 
   command("endpoints", "Where clients find the cluster.", ["endpoints", "endpoints --json"]).action(

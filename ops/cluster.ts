@@ -9,7 +9,7 @@ import { run, type Finished, type RunOptions } from "./process";
 
 /** The stack's outputs with their values: all that the operator's commands know of a cluster. */
 export type StackOutputs = {
-  [K in keyof ClusterOutputs]: ClusterOutputs[K] extends pulumi.Output<infer T> ? T : never;
+  [K in keyof ClusterOutputs]: NonNullable<ClusterOutputs[K]> extends pulumi.Output<infer T> ? T : never;
 };
 
 /** A running cluster, known by its stack's outputs. */

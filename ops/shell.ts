@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../components/clocks";
 import type { Role } from "../components/plan";
@@ -93,8 +94,9 @@ export function clientConnection(cluster: Cluster, who: "app" | "owner"): string
   const use = who === "app" ? "pooled" : "write";
   const list = (value: (proxy: (typeof proxies)[number]) => string | number) => proxies.map(value).join(",");
   const settings = {
-    host: list(({ host }) => (host === "127.0.0.1" ? "localhost" : host)),
-    ...(proxies.every(({ host }) => host === "127.0.0.1") && { hostaddr: list(({ host }) => host) }),
+    // Whichever server answers behind an address, `localhost` is among its certificate's names.
+    host: list(({ host }) => (isIP(host) ? "localhost" : host)),
+    ...(proxies.some(({ host }) => isIP(host)) && { hostaddr: list(({ host }) => (isIP(host) ? host : "")) }),
     port: list(({ ports }) => ports[use]),
     dbname: database.name,
     user: urls[who].username,

@@ -41,14 +41,47 @@ function socketFolder(): string {
   return folder;
 }
 
-/** The SSH configuration of a cluster: one entry a node, every host key pinned. */
+/** The bastion's name in the SSH configuration. No node has it: theirs end in a number. */
+export const bastionName = "bastion";
+
+/** A machine of the SSH configuration. */
+interface Host {
+  name: string;
+  address: string;
+  /** Public host key, as in known_hosts. */
+  hostKey: string;
+  /** Lines of its own. @default none */
+  more?: string[];
+}
+
+/** Everything that SSH knows of a cluster: its nodes, and the bastion in front of them, if there is one. */
+function hostsOf({ nodes, outputs, folder }: Cluster): Host[] {
+  const { bastion } = outputs.cluster;
+  if (!bastion) return nodes;
+  const { host, port, user, hostKey } = bastion;
+  const own = outputs.ssh.bastionKey ? [`IdentityFile "${join(folder, "id_bastion")}"`] : [];
+  return [
+    // Far away, it may be silent for longer than a node: with it, every connection through it would be gone.
+    {
+      name: bastionName,
+      address: host,
+      hostKey,
+      more: [`Port ${port}`, `User ${user}`, ...own, "ConnectTimeout 10", "ServerAliveInterval 5"],
+    },
+    ...nodes.map((node) => ({ ...node, more: [`ProxyJump ${bastionName}`, "ConnectTimeout 5"] })),
+  ];
+}
+
+/** The SSH configuration of a cluster: one entry a machine, every host key pinned. */
 export function sshConfig(cluster: Cluster, sockets: string): string {
-  const { folder, nodes, outputs } = cluster;
-  const entries = nodes.map(({ name, address, hostKey }) => {
+  const { folder, outputs } = cluster;
+  const entries = hostsOf(cluster).map(({ name, address, hostKey, more = [] }) => {
     // A machine made anew has another key, and so never meets its predecessor's connection.
     const id = createHash("sha256").update(`${folder} ${name} ${address} ${hostKey}`).digest("hex").slice(0, 16);
-    return `Host ${name}\n  HostName ${address}\n  HostKeyAlias ${name}\n  ControlPath "${sockets}/${id}"`;
+    const lines = [`HostName ${address}`, `HostKeyAlias ${name}`, `ControlPath "${sockets}/${id}"`, ...more];
+    return [`Host ${name}`, ...lines.map((line) => `  ${line}`)].join("\n");
   });
+  // Of several values ssh takes the first: a machine's own come before those for all.
   return `# Written by pgha. Log in: ssh -F ${join(folder, "config")} NODE
 ${entries.join("\n")}
 Host *
@@ -71,11 +104,19 @@ Host *
 `;
 }
 
-/** Writes what ssh needs to log in to a cluster's nodes. @returns the path of its configuration */
+/** Writes what ssh needs to log in to a cluster's machines. @returns the path of its configuration */
 export function writeSshFiles(cluster: Cluster): string {
-  const { folder, nodes, outputs } = cluster;
-  writePrivate(join(folder, "id_ed25519"), outputs.ssh.privateKey.replace(/\n?$/, "\n"));
-  writePrivate(join(folder, "known_hosts"), nodes.map(({ name, hostKey }) => `${name} ${hostKey}\n`).join(""));
+  const { folder, outputs } = cluster;
+  const { privateKey, bastionKey } = outputs.ssh;
+  const writeKey = (file: string, key: string) => writePrivate(join(folder, file), key.replace(/\n?$/, "\n"));
+  writeKey("id_ed25519", privateKey);
+  if (bastionKey) writeKey("id_bastion", bastionKey);
+  writePrivate(
+    join(folder, "known_hosts"),
+    hostsOf(cluster)
+      .map(({ name, hostKey }) => `${name} ${hostKey}\n`)
+      .join(""),
+  );
   const config = join(folder, "config");
   writePrivate(config, sshConfig(cluster, socketFolder()));
   return config;
@@ -84,37 +125,74 @@ export function writeSshFiles(cluster: Cluster): string {
 /** Arguments for ssh that run a script on a node as root. */
 export const asRoot = (script: string) => `sudo -n bash -c ${quote(script)}`;
 
+/** The system's ssh. @throws OpsError when there is none */
+async function ssh(args: string[], options: RunOptions): Promise<Finished> {
+  try {
+    return await run("ssh", args, options);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    throw new OpsError("ssh is not installed here; install the package openssh-client");
+  }
+}
+
+/** How long the first connection to a bastion may take, milliseconds. */
+const bastionLimit = 15_000;
+
+/**
+ * Sees to an open connection to the bastion, if there is one, which all others then share: they are quicker, and a bastion that is
+ * away is told as such.
+ * @param config as written by `writeSshFiles`
+ * @returns why it cannot be had; undefined: it is there
+ */
+export async function bastionAway({ outputs }: Cluster, config: string): Promise<string | undefined> {
+  const { bastion } = outputs.cluster;
+  if (!bastion) return undefined;
+  const found = await ssh(["-F", config, "-O", "check", bastionName], { timeout: bastionLimit });
+  if (found.code === 0) return undefined;
+  // It goes to the background once it is logged in, and ends by itself a minute after its last use.
+  const opened = await ssh(["-F", config, "-f", "-N", bastionName], { timeout: bastionLimit });
+  const why = whyUnreachable(opened, bastionLimit);
+  return why && `the bastion ${bastion.host} lets nobody through: ${why}`;
+}
+
 /** Runs scripts by the system's ssh, over one shared connection a node. */
 export class SshRunner implements Runner {
   private readonly config: string;
+  private asking?: Promise<string | undefined>;
 
-  constructor(cluster: Cluster) {
+  constructor(private readonly cluster: Cluster) {
     this.config = writeSshFiles(cluster);
   }
 
   async run(node: string, script: string, options: RunnerOptions = {}): Promise<NodeResult> {
     const { stdin, timeout = 10_000, signal } = options;
-    const ssh = (...more: string[]) =>
-      run("ssh", ["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout, signal });
-    try {
-      let result = await ssh();
-      // A shared connection whose node went away fails once; a fresh one tells how the node is now.
-      if (result.code === sshFailed && /mux_client|ControlSocket|Shared connection/i.test(result.stderr)) {
-        result = await ssh("-o", "ControlPath=none");
-      }
-      return { ...result, unreachable: whyUnreachable(result, timeout) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-      throw new OpsError("ssh is not installed here; install the package openssh-client");
+    const away = await this.bastionAway();
+    if (away) return { code: sshFailed, stdout: "", stderr: "", unreachable: away };
+    const attempt = (...more: string[]) =>
+      ssh(["-F", this.config, ...more, node, asRoot(script)], { stdin, timeout, signal });
+    let result = await attempt();
+    // A shared connection whose node went away fails once; a fresh one tells how the node is now.
+    if (result.code === sshFailed && /mux_client|ControlSocket|Shared connection/i.test(result.stderr)) {
+      result = await attempt("-o", "ControlPath=none");
     }
+    const why = whyUnreachable(result, timeout);
+    // All that is heard of a bastion's own failure to connect.
+    const refused =
+      this.cluster.outputs.cluster.bastion && why && /^kex_exchange_identification|^stdio forw/i.test(why);
+    return { ...result, unreachable: refused ? "the bastion gets no connection to it" : why };
+  }
+
+  /** Asked once for all nodes that are talked to at the same moment. */
+  private bastionAway(): Promise<string | undefined> {
+    return (this.asking ??= bastionAway(this.cluster, this.config).finally(() => (this.asking = undefined)));
   }
 }
 
 function whyUnreachable({ code, stderr }: Finished, timeout: number): string | undefined {
   if (code === null) return `no answer within ${timeout / 1000} s`;
   if (code !== sshFailed) return undefined;
-  const lines = stderr.trim().split("\n");
   if (/Host key verification failed|REMOTE HOST IDENTIFICATION/i.test(stderr))
     return "its SSH host key is not the stack's";
+  const lines = stderr.trim().split("\n");
   return (lines.at(-1) ?? "").replace(/^ssh: /, "").trim() || "ssh failed";
 }

@@ -1,10 +1,10 @@
 /** `npm run destroy [-- --stack NAME] [-- FLAGS FOR PULUMI]`: removes a cluster and its data. */
 import { setup } from "./setup";
-import { main, pulumi, releaseDeadLocks, stackArguments, stackExists } from "./stack";
+import { main, pulumi, releaseDeadLocks, stackArguments, stackDriver, stackExists } from "./stack";
 
 main(async (args) => {
   const { stack, extra } = stackArguments(args);
-  await setup();
+  await setup({ driver: stackDriver(stack) });
   if (!(await stackExists(stack))) {
     console.log(`There is no stack ${stack}: nothing to remove.`);
     return 0;

@@ -1,11 +1,12 @@
 /** `npm run preview [-- --stack NAME] [-- FLAGS FOR PULUMI]`: what `up` would change. */
+import { judge } from "./policy";
 import { setup } from "./setup";
 import { main, pulumi, selectStack, stackArguments, stackSettings } from "./stack";
 
 main(async (args) => {
   const { stack, extra } = stackArguments(args);
-  stackSettings(stack);
-  await setup();
-  await selectStack(stack);
-  return pulumi(["preview", "--stack", stack, ...extra]);
+  const { driver } = stackSettings(stack);
+  await setup({ driver });
+  await selectStack(stack, driver);
+  return driver === "aws" ? judge(stack, extra) : pulumi(["preview", "--stack", stack, ...extra]);
 });

@@ -1,4 +1,8 @@
-/** `npm run setup`: makes this machine ready for the dev stack. Also the first part of `up` and `npm test`. */
+/**
+ * `npm run setup`: makes this machine ready for the dev stack. Also the first part of `up` and `npm test`. Stacks in a cloud
+ * need the tools only: no root, no Incus.
+ */
+import type { Settings } from "../components/settings";
 import { incusAccess, incusDaemon, kernelLimits, storagePool } from "./setup/incus-daemon";
 import { machineImage } from "./setup/machine-image";
 import { packages } from "./setup/packages";
@@ -8,12 +12,14 @@ import { machineFaults } from "./setup/preflight";
 import { pulumiCli } from "./setup/pulumi-cli";
 import { makeStateDir, say, SetupError, type Step } from "./setup/step";
 
-/** In the order in which they need each other. */
-const steps: Step[] = [
+/** What every stack needs. */
+const tools: Step[] = [pulumiCli, plugins];
+
+/** What machines on this host need, in the order in which they need each other. */
+const machines: Step[] = [
   packages,
   pgbench,
-  pulumiCli,
-  plugins,
+  ...tools,
   kernelLimits,
   incusDaemon,
   incusAccess,
@@ -22,20 +28,23 @@ const steps: Step[] = [
 ];
 
 /** The steps that have something to do. A check that can't be made yet counts as one that has. */
-async function pendingSteps(): Promise<Step[]> {
+async function pendingSteps(steps: Step[]): Promise<Step[]> {
   const done = await Promise.all(steps.map(async (step) => Promise.resolve(step.check()).catch(() => false)));
   return steps.filter((_, index) => !done[index]);
 }
 
 /**
- * Makes sure of everything the dev stack needs on this machine. With nothing to do it takes a few milliseconds.
- * @param tell also name the steps that are done already
+ * Makes sure of everything that is needed on this machine. With nothing to do it takes a few milliseconds.
+ * @param options.driver where the stack's machines are. `aws`: the tools only. @default "incus"
+ * @param options.tell also name the steps that are done already. @default false
  * @throws SetupError with everything that stands in the way, before anything is changed
  */
-export async function setup(tell = false): Promise<void> {
+export async function setup(options: { driver?: Settings["driver"]; tell?: boolean } = {}): Promise<void> {
+  const { driver = "incus", tell = false } = options;
+  const steps = driver === "incus" ? machines : tools;
   makeStateDir();
-  const pending = await pendingSteps();
-  if (pending.length > 0) {
+  const pending = await pendingSteps(steps);
+  if (driver === "incus" && pending.length > 0) {
     const faults = machineFaults(pending);
     if (faults.length > 0) {
       throw new SetupError(
@@ -57,7 +66,7 @@ export async function setup(tell = false): Promise<void> {
 }
 
 if (require.main === module) {
-  setup(true).catch((error: Error) => {
+  setup({ tell: true }).catch((error: Error) => {
     console.error(error instanceof SetupError || error.name === "Incus" ? error.message : error);
     process.exit(1);
   });

@@ -43,6 +43,15 @@ export function stackSettings(stack: string): Settings {
   }
 }
 
+/**
+ * Where a stack's machines are, for commands that must also work when its settings are at fault or its file is gone.
+ * @returns "incus" unless the file says otherwise
+ */
+export function stackDriver(stack: string): Settings["driver"] {
+  const file = join(checkoutRoot, `Pulumi.${stack}.yaml`);
+  return existsSync(file) && /^\s*pgha:driver:\s*["']?aws\b/m.test(readFileSync(file, "utf8")) ? "aws" : "incus";
+}
+
 /** Runs the Pulumi CLI on this terminal. @returns its exit code */
 export const pulumi = (args: string[]) => interact("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv() });
 
@@ -51,19 +60,34 @@ const ownBackend = (env = pulumiEnv()) => !env.PULUMI_BACKEND_URL;
 
 const backend = join(stateDir, ".pulumi");
 
-/** Whether the stack has state. With another backend nobody knows but Pulumi, which is asked. */
+/**
+ * Whether the stack has state. With another backend nobody knows but Pulumi, which is asked.
+ * @throws SetupError when the backend does not answer: that is no proof that there is nothing
+ */
 export async function stackExists(stack: string): Promise<boolean> {
   if (ownBackend()) return existsSync(join(backend, "stacks", "pgha", `${stack}.json`));
-  const { code } = await run("pulumi", ["stack", "--stack", stack, "--show-name"], {
-    cwd: checkoutRoot,
-    env: pulumiEnv(),
-  });
-  return code === 0;
+  const args = ["stack", "--stack", stack, "--show-name", "--non-interactive"];
+  const { code, stderr } = await run("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv() });
+  if (code === 0) return true;
+  if (/no stack named/i.test(stderr)) return false;
+  throw new SetupError(`Pulumi could not tell whether there is a stack ${stack}: ${stderr.trim()}`);
 }
 
-/** Selects the stack, and makes it when it is new. */
-export async function selectStack(stack: string): Promise<void> {
+/**
+ * Selects the stack, and makes it when it is new. On AWS its secrets are worth more than an empty passphrase, so there it is for
+ * the user to make it, once.
+ * @throws SetupError when it can't be made, or should not be made here
+ */
+export async function selectStack(stack: string, driver: Settings["driver"]): Promise<void> {
   if (await stackExists(stack)) return;
+  const { PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE } = process.env;
+  if (driver === "aws" && !PULUMI_CONFIG_PASSPHRASE && !PULUMI_CONFIG_PASSPHRASE_FILE) {
+    throw new SetupError(
+      `There is no stack ${stack} yet. Make it once, with keys for its secrets, then run this again:\n` +
+        `  npm run pulumi -- stack init ${stack} --secrets-provider "awskms://alias/KEY?region=REGION"\n` +
+        "or set PULUMI_CONFIG_PASSPHRASE_FILE. docs/aws.md says more.",
+    );
+  }
   const code = await pulumi(["stack", "select", "--create", stack, "--non-interactive"]);
   if (code !== 0) throw new SetupError(`Pulumi could not make the stack ${stack}; its message is above`);
 }

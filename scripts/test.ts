@@ -20,12 +20,14 @@ const mocha = (files: string) => ["mocha", "--import=tsx", "--reporter", "test/r
 const parts: Part[] = [
   { name: "lint", budget: 180, command: ["eslint", "."], counts: false },
   { name: "types", budget: 180, command: ["tsc", "--noEmit"], counts: false },
-  { name: "unit", budget: 300, command: mocha("test/unit/*.test.ts"), counts: true },
+  { name: "unit", budget: 400, command: mocha("test/unit/*.test.ts"), counts: true },
+  { name: "engine", budget: 400, command: mocha("test/integration/*-engine.test.ts"), counts: true },
   { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true },
   { name: "driver", budget: 300, command: mocha("test/integration/incus*.test.ts"), counts: true },
   { name: "haproxy", budget: 180, command: mocha("test/integration/haproxy.test.ts"), counts: true },
   { name: "smallest", budget: 600, command: mocha("test/integration/smallest.test.ts"), counts: true },
   { name: "cluster", budget: 1200, command: mocha("test/integration/cluster.test.ts"), counts: true },
+  { name: "rehearsal", budget: 900, command: mocha("test/integration/rehearsal.test.ts"), counts: true },
   { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },
 ];
 

@@ -2,6 +2,7 @@
 import { clientPorts } from "../components/plan";
 import { printEndpoints } from "../ops/endpoints";
 import { machinesMissing } from "./machines";
+import { judge, policyFlags } from "./policy";
 import { setup } from "./setup";
 import { requirePorts } from "./setup/ports";
 import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackSettings } from "./stack";
@@ -9,7 +10,7 @@ import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackSetti
 main(async (args) => {
   const { stack, extra } = stackArguments(args);
   const settings = stackSettings(stack);
-  await setup();
+  await setup({ driver: settings.driver });
   if (settings.driver === "incus") {
     const proxies = Array.from({ length: settings.nodes.haproxy }, (_, proxy) => clientPorts(settings, proxy));
     await requirePorts(
@@ -17,11 +18,19 @@ main(async (args) => {
       proxies.flatMap((ports) => Object.values(ports)),
     );
   }
-  await selectStack(stack);
+  await selectStack(stack, settings.driver);
   await releaseDeadLocks(stack);
   const refresh = settings.driver !== "incus" || (await machinesMissing(settings)) ? ["--refresh"] : [];
   const quiet = ["--suppress-progress", "--suppress-outputs"];
-  const code = await pulumi(["up", "--yes", "--skip-preview", ...quiet, ...refresh, "--stack", stack, ...extra]);
+  const onAws = settings.driver === "aws";
+  if (onAws) {
+    // Rules are held against the whole preview before anything is changed; on this host there is nothing for them to see.
+    const refused = await judge(stack, [...quiet, ...refresh, ...extra]);
+    if (refused !== 0) return refused;
+  }
+  const policy = onAws ? policyFlags : [];
+  const flags = ["--yes", "--skip-preview", ...policy, ...quiet, ...refresh, "--stack", stack, ...extra];
+  const code = await pulumi(["up", ...flags]);
   if (code === 0) await printEndpoints(stack);
   return code;
 });

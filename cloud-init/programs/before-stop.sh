@@ -5,7 +5,8 @@
 # (STOP_POLLING_INTERVAL), and nobody takes over before that. In every other case it leaves things to Patroni at once, as it
 # does when anything fails here. Its exit code is only logged.
 set -uo pipefail
-# shellcheck source=/dev/null # ETCD, LEADER_KEY, LEADER_VALUE, GATES, PAUSE, PGDATA, CA, CERT, KEY: see cloud-init/hooks.ts
+# ETCD, LEADER_KEY, LEADER_VALUE, GATES, PAUSE, CHECKPOINT, PGDATA, CA, CERT, KEY: see cloud-init/hooks.ts
+# shellcheck source=/dev/null
 source "${PGHA_HOOKS:-/etc/pgha/hooks.env}"
 
 say() { printf 'pgha: %s\n' "$*"; }
@@ -24,7 +25,8 @@ leads() {
 # What is written now need not be written while nobody leads. Fails when PostgreSQL cannot be asked at all; one that takes
 # longer than this is stopped all the same.
 checkpoint() {
-  PGOPTIONS='-c statement_timeout=10s' PGCONNECT_TIMEOUT=2 timeout 12 psql -XAtq -d postgres -c CHECKPOINT
+  PGOPTIONS="-c statement_timeout=${CHECKPOINT}s" PGCONNECT_TIMEOUT=2 timeout $((CHECKPOINT + 2)) \
+    psql -XAtq -d postgres -c CHECKPOINT
   (($? < 2))
 }
 

@@ -3,7 +3,7 @@ import { Client, Pool, type ClientConfig, type PoolConfig } from "pg";
 
 /**
  * Opens a pool. It stays with one proxy until that refuses a connection, and then goes on to the next.
- * @param dsn a URL with one host or several, as the outputs `dsn` and `readUrl`. What follows its `?` is for libpq and not
+ * @param dsn a URL with one host or several, as the outputs `dsn` and `readDsn`. What follows its `?` is for libpq and not
  *   read: here TLS is always on, and the server's certificate and name are verified.
  * @param ca the certificate of the cluster's CA, PEM: the output `caCertificate`
  * @param more further settings of the pool, or other values for these

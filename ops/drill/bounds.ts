@@ -12,6 +12,8 @@ const terms = {
    * and 500 ms for their looks and their agreement (docs/witness.md).
    */
   keyFree: ({ ttl, witness }) => (witness > 0 ? witness * 1000 + 1500 : ttl * 1000 + 500),
+  /** The same where witnesses may not free it. */
+  keyEnds: ({ ttl }) => ttl * 1000 + 500,
   /**
    * A new etcd leader gives every lease its full life again, and an election timeout (1 s) more (lessor.go, `Promote`).
    * Before that, members wait for a random 1 to 2 s; a split vote makes them wait once more.
@@ -69,6 +71,8 @@ const reconnect: Term[] = ["serverUp", "turnAround", "login", "client", "slownes
 const takeOver: Term[] = ["guard", "promotion", ...reconnect];
 /** A leader that fell silent: its key ends, then a standby takes over. */
 const silent: Term[] = ["keyFree", "probeSilent", "follow", ...takeOver];
+/** The same, and no witness helps. */
+const unwitnessed: Term[] = ["keyEnds", "probe", "follow", ...takeOver];
 /** A planned hand-over. */
 const handOver: Term[] = ["stop", ...takeOver];
 /** The leader goes on, and so do the clients of at least one proxy. */
@@ -103,6 +107,8 @@ const faults: Record<string, Term[] | string> = {
   "kill-haproxy": ["restartDelay", "start", ...reconnect],
   "kill-pgbouncer": ["restartDelay", "start", "client", "slowness"],
   "cut-leader": silent,
+  "witnesses-disagree": silent,
+  "witnesses-outvoted": unwitnessed,
   // Nothing, as long as failsafe mode finds every member (docs/dcs_failsafe_mode.rst); else as any leader that fell silent.
   "cut-leader-from-etcd": silent,
   "cut-leader-to-etcd": silent,

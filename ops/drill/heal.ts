@@ -38,7 +38,7 @@ export async function heal(world: World, nodes: NodeOutput[] = world.reached.clu
     return outcome.status === "fulfilled" ? outcome.value.map((what) => `${node.name}: ${what}`) : [];
   });
   const failed = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [messageOf(outcome.reason)] : []));
-  if (failed.length > 0) throw new OpsError(`not everything could be healed: ${failed.join("; ")}`);
+  if (failed.length > 0) throw new OpsError(`not everything could be healed: ${[...new Set(failed)].join("; ")}`);
   return undone;
 }
 

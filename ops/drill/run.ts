@@ -1,4 +1,4 @@
-import { type Cluster, loadCluster, nodesOf } from "../cluster";
+import { loadCluster, nodesOf } from "../cluster";
 import { patroniCurl, parseJson, type Reached } from "../ask";
 import { OpsError } from "../errors";
 import { Load, type LoadPath } from "../load/load";
@@ -126,7 +126,9 @@ async function begin({ cluster, runner }: Reached, options: RunOptions): Promise
 
 /** The cluster after a change of its settings, once it is whole. */
 async function reachAgain({ cluster }: Reached): Promise<Reached> {
-  const changed: Cluster = await loadCluster(cluster.stack);
+  const changed = await loadCluster(cluster.stack);
+  // The ways to the proxies stay: through a tunnel, where there is one.
+  changed.outputs.cluster.proxies = cluster.outputs.cluster.proxies;
   const reached = { cluster: changed, runner: new SshRunner(changed) };
   const { seconds, complaints } = await becomesWhole(reached, { timeout: 120, loaded: false });
   if (seconds === null) throw new OpsError(`not whole after the change of the clock: ${complaints.join("; ")}`);

@@ -32,7 +32,7 @@ export interface World {
 }
 
 /** The world of a cluster. @param power of its machines. @default that of the cluster's driver */
-export function makeWorld(reached: Reached, random: () => number, power = powerOf(reached.cluster)): World {
+export function makeWorld(reached: Reached, random: () => number, power = powerOf(reached)): World {
   const { cluster, runner } = reached;
   return {
     reached,

@@ -59,7 +59,7 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
   }
   if (node.replayPaused) said.push("has its replay paused; pg_wal_replay_resume() ends it");
   if (node.pendingRestart)
-    said.push("has a change that waits for a restart of PostgreSQL; `npm run up` does it in turn");
+    said.push("has a change that waits for a restart of PostgreSQL; `pgha restart` does it in turn");
   return said.map((text) => `${node.name} ${text}`);
 }
 

@@ -53,7 +53,7 @@ function stall({ cluster }: Reached, { to }: SwitchoverPlan): string {
 }
 
 /** Does the work and then, also when it failed, sees to it that no pool is left paused. */
-async function withPools<T>(reached: Reached, work: () => Promise<T>): Promise<{ done: T; left: string[] }> {
+export async function withPools<T>(reached: Reached, work: () => Promise<T>): Promise<{ done: T; left: string[] }> {
   let left: string[] = [];
   const look = async () => {
     left = await resumePools(reached);

@@ -2,9 +2,9 @@
 import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { binDir, checkoutRoot, pulumiEnv, pulumiHome } from "../env";
+import { binDir, checkoutRoot, pulumiEnv, pulumiHome, stateDir } from "../env";
 import { run, say, type Step } from "./step";
-import { pluginVersions } from "./versions";
+import { pluginVersions, standInVersions } from "./versions";
 
 const folderOf = (home: string, name: string, version: string) => join(home, "plugins", `resource-${name}-v${version}`);
 
@@ -14,8 +14,8 @@ function userHome(): string {
   return PULUMI_HOME && PULUMI_HOME !== pulumiHome ? PULUMI_HOME : join(homedir(), ".pulumi");
 }
 
-const inHome = (home: string) =>
-  Object.entries(pluginVersions()).every(([name, version]) =>
+const inHome = (home: string, versions = pluginVersions()) =>
+  Object.entries(versions).every(([name, version]) =>
     // existsSync follows links: a link whose stand-in has moved counts as missing.
     existsSync(join(folderOf(home, name, version), `pulumi-resource-${name}`)),
   );
@@ -30,28 +30,48 @@ function download(): boolean {
   return inHome(userHome());
 }
 
+/** Where a plugin is for the CLI, in place of what was there. */
+function placeFor(home: string, name: string, version: string): string {
+  const folder = folderOf(home, name, version);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `pulumi-resource-${name}`);
+}
+
+const standIn = (name: string) => join(checkoutRoot, "test", "plugins", "bin", `pulumi-resource-${name}`);
+
 /** A Pulumi home of the checkout's own with links to the stand-ins. On PATH they would make the CLI warn at every use. */
 function useStandIns(): void {
-  for (const [name, version] of Object.entries(pluginVersions())) {
-    const folder = folderOf(pulumiHome, name, version);
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    const program = `pulumi-resource-${name}`;
-    symlinkSync(join(checkoutRoot, "test", "plugins", "bin", program), join(folder, program));
+  for (const [name, version] of Object.entries(standInVersions())) {
+    symlinkSync(standIn(name), placeFor(pulumiHome, name, version));
   }
+}
+
+/**
+ * A Pulumi home for rehearsals: AWS is the stand-in, which no real plugin may take the place of, and the others are those in use.
+ * @returns its folder
+ */
+export function rehearsalHome(): string {
+  const inUse = standInsInUse() ? pulumiHome : userHome();
+  const home = join(stateDir, "rehearsal-home");
+  for (const [name, version] of Object.entries(standInVersions())) {
+    const program = name === "aws" ? standIn(name) : join(folderOf(inUse, name, version), `pulumi-resource-${name}`);
+    symlinkSync(program, placeFor(home, name, version));
+  }
+  return home;
 }
 
 const standInsInUse = () => existsSync(pulumiHome) && statSync(pulumiHome).isDirectory();
 
 export const plugins: Step = {
   name: "provider plugins",
-  check: () => (standInsInUse() ? inHome(pulumiHome) && !inHome(userHome()) : inHome(userHome())),
+  check: () => (standInsInUse() ? inHome(pulumiHome, standInVersions()) && !inHome(userHome()) : inHome(userHome())),
   apply() {
     rmSync(pulumiHome, { recursive: true, force: true });
     if (inHome(userHome())) return "the real ones were there";
     if (download()) return "the real ones, downloaded";
     useStandIns();
     say("the real provider plugins can't be downloaded here");
-    return `STAND-INS from test/plugins for ${Object.keys(pluginVersions()).join(", ")}; to try the real ones again, remove .pgha/home`;
+    return `STAND-INS from test/plugins for ${Object.keys(standInVersions()).join(", ")}; to try the real ones again, remove .pgha/home`;
   },
 };

@@ -10,13 +10,18 @@ export const pulumi = {
   languageHostModule: "v3.68.0",
 };
 
-/** Provider plugins by name, at the versions of their npm packages. */
-export function pluginVersions(): Record<string, string> {
+function versionsOf(names: string[]): Record<string, string> {
   const { dependencies } = JSON.parse(readFileSync(join(checkoutRoot, "package.json"), "utf8")) as {
     dependencies: Record<string, string>;
   };
-  return Object.fromEntries(["command", "random", "tls"].map((name) => [name, dependencies[`@pulumi/${name}`]!]));
+  return Object.fromEntries(names.map((name) => [name, dependencies[`@pulumi/${name}`]!]));
 }
+
+/** Provider plugins that every stack needs, by name, at the versions of their npm packages. */
+export const pluginVersions = () => versionsOf(["command", "random", "tls"]);
+
+/** Provider plugins that there are stand-ins of. That of AWS, which is large, the real CLI downloads when a stack first needs it. */
+export const standInVersions = () => versionsOf(["aws", "command", "random", "tls"]);
 
 /** etcd's version and the checksum of its release archive: install.sh has them, for cloud machines install it alone. */
 export function etcdRelease(): { version: string; sha256: string; url: string } {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgha", "node"));
 const load = createRequire(__filename);
 
-const PLUGINS = ["command", "random", "tls"];
+const PLUGINS = ["aws", "command", "random", "tls"];
 
 async function main(): Promise<void> {
   const [name = "", ...rest] = process.argv.slice(2);

@@ -5,26 +5,56 @@ import fc from "fast-check";
 import { convergeCommand, convergeInput } from "../../cloud-init/converge";
 import type { File } from "../../cloud-init/file";
 import { nodeFiles } from "../../cloud-init/node-files";
-import { allNodes } from "../../components/plan";
+import { allNodes, type Node, type Plan } from "../../components/plan";
 import { bash, temporaryFolder } from "./support/bash";
 import { secretFiles } from "./support/nodes";
 import { placeholder } from "./support/placeholders";
-import { plan } from "./support/settings";
+import { plan, planOnAws } from "./support/settings";
 import { innerScript } from "./support/shell";
 
 /** Linux takes no single argument longer than this (MAX_ARG_STRLEN), and sshd hands the command over as one. */
 const longestArgument = 131_072;
 
-const largest = plan({ nodes: { etcd: 7, postgresql: 9, haproxy: 9 }, pool: { size: 10 } });
+const most = { nodes: { etcd: 7, postgresql: 9, haproxy: 9 }, pool: { size: 10 } };
+const largest = plan(most);
+const largestOnAws = planOnAws(most);
 const file = (content: string): File => ({ path: "/etc/x.conf", owner: "root:root", mode: "0644", content });
 
 describe("converge command", () => {
-  for (const node of [largest.etcd[6]!, largest.postgresql[8]!, largest.haproxy[8]!]) {
-    it(`of ${node.name} of the largest cluster is short enough for one argument`, () => {
-      const command = convergeCommand(largest, node, nodeFiles(largest, node));
-      assert.ok(Buffer.byteLength(command) < longestArgument - 8192, `${Buffer.byteLength(command)} bytes`);
-    });
+  for (const made of [largest, largestOnAws]) {
+    for (const node of [made.etcd[6]!, made.postgresql[8]!, made.haproxy[8]!]) {
+      it(`of ${node.name} of the largest cluster with ${made.settings.driver} is short enough for one argument`, () => {
+        const command = convergeCommand(made, node, nodeFiles(made, node));
+        assert.ok(Buffer.byteLength(command) < longestArgument - 8192, `${Buffer.byteLength(command)} bytes`);
+      });
+    }
   }
+
+  it("ends an installation and takes up a volume on AWS only, and before anything is changed", () => {
+    const steps = (made: Plan, node: Node) =>
+      innerScript(convergeCommand(made, node, []))
+        .split("\n")
+        .slice(-3);
+    for (const node of allNodes(largest)) {
+      const text = convergeCommand(largest, node, []);
+      assert.doesNotMatch(text, /finish_installation|converge_volume/, node.name);
+    }
+    assert.deepEqual(steps(largestOnAws, largestOnAws.postgresql[0]!), [
+      "finish_installation",
+      "converge_volume",
+      "converge",
+    ]);
+    assert.deepEqual(steps(largestOnAws, largestOnAws.etcd[0]!).slice(1), ["finish_installation", "converge"]);
+  });
+
+  it("changes with the size of the data volume, so that a larger one is taken up", () => {
+    const command = (size: number) => {
+      const made = planOnAws({ aws: { volume: { size } } });
+      return convergeCommand(made, made.postgresql[0]!, []);
+    };
+    assert.equal(command(200), command(100).replace("VOLUME_GIB='100'", "VOLUME_GIB='200'"));
+    assert.notEqual(command(200), command(100));
+  });
 
   it("holds no secret: its files have none, and those on standard input are not in it", () => {
     for (const node of allNodes(plan())) {
@@ -44,7 +74,7 @@ describe("converge command", () => {
   });
 
   it("has no end marker in the shell parts it is put together from", () => {
-    for (const name of ["common", "etcd", "postgresql", "haproxy"]) {
+    for (const name of ["common", "cloud", "volume", "etcd", "postgresql", "haproxy"]) {
       const text = readFileSync(join(__dirname, `../../cloud-init/converge/${name}.sh`), "utf8");
       assert.doesNotMatch(text, /END_OF_PGHA/, name);
     }
@@ -62,9 +92,11 @@ describe("converge command", () => {
   });
 
   it("puts all assignments into quotes that hold", () => {
-    for (const node of allNodes(largest)) {
-      const head = innerScript(convergeCommand(largest, node, [])).split("\n# shellcheck")[0]!;
-      for (const line of head.split("\n")) assert.match(line, /^[A-Z_]+='[^']*'$/);
+    for (const made of [largest, largestOnAws]) {
+      for (const node of allNodes(made)) {
+        const head = innerScript(convergeCommand(made, node, [])).split("\n# shellcheck")[0]!;
+        for (const line of head.split("\n")) assert.match(line, /^[A-Z_]+='[^']*'$/);
+      }
     }
   });
 });

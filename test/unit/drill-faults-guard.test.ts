@@ -8,6 +8,7 @@ import { guardLog } from "../../ops/drill/guard";
 import { releaseLock, takeLock } from "../../ops/drill/lock";
 import { fakeCluster } from "./ops-fixture";
 import { temporaryFolder } from "./support/bash";
+import { FakeEc2, machineIs } from "./support/ec2";
 
 const root = join(__dirname, "../..");
 
@@ -35,14 +36,18 @@ describe("the guard of a drill", function () {
   const started: ChildProcess[] = [];
   let cluster: Cluster;
 
-  beforeEach(() => {
+  let ec2: FakeEc2;
+
+  beforeEach(async () => {
+    ec2 = await new FakeEc2(() => machineIs("running")).start();
     cluster = fakeCluster();
-    // Of a driver without power: only what is done by ssh is seen here.
     cluster.outputs.cluster.driver = "aws";
+    for (const node of cluster.nodes) Object.assign(node, { instance: `i-${node.name}`, zone: "eu-central-1a" });
     writeFileSync(join(tools(), "ssh"), '#!/bin/sh\necho "$*" >>"$SSH_LOG"\n', { mode: 0o755 });
   });
   afterEach(() => {
     for (const drill of started.splice(0)) drill.kill("SIGKILL");
+    return ec2.stop();
   });
 
   const sshLog = () => join(cluster.folder, "ssh.log");
@@ -73,6 +78,10 @@ describe("the guard of a drill", function () {
     await until(() => !locked(), "the lock is free");
     const calls = readFileSync(sshLog(), "utf8");
     for (const { name } of cluster.nodes) assert.match(calls, new RegExp(`${name} sudo -n bash -c`));
+    assert.deepEqual(
+      ec2.asked.map((question) => question["InstanceId.1"]).sort(),
+      cluster.nodes.map(({ name }) => `i-${name}`).sort(),
+    );
     assert.match(calls, /nft delete table inet pgha_drill/);
     assert.match(said(), /the drill was broken off\n.*healed: nothing to undo\n/);
   });

@@ -13,7 +13,7 @@ import { bash, temporaryFolder } from "./support/bash";
 
 const power = (on: Power["on"], restoreDisk: Power["restoreDisk"] = () => Promise.resolve([])): Power => {
   const never = () => Promise.reject(new Error("a heal switches nothing off"));
-  return { off: never, stop: never, freeze: never, on, restrictDisk: never, restoreDisk };
+  return { cannot: () => undefined, off: never, stop: never, freeze: never, on, restrictDisk: never, restoreDisk };
 };
 
 describe("healing after a drill", () => {

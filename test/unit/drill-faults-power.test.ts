@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { Incus } from "../../components/incus/api";
-import { incusPower, powerOf } from "../../ops/drill/power";
+import { powerOf } from "../../ops/drill/power";
+import { incusPower } from "../../ops/drill/power/incus";
 import { OpsError } from "../../ops/errors";
 import { FakeIncus } from "./incus-fake";
-import { fakeCluster } from "./ops-fixture";
+import { fakeCluster, fakeReached, unreachable, type Answer } from "./ops-fixture";
+import { FakeEc2, machineIs } from "./support/ec2";
 
 const stack = { "user.pgha.stack": "pgha-dev" };
 const linked = { ...stack, "volatile.eth0.host_name": "veth1" };
@@ -90,13 +92,80 @@ describe("power over machines of Incus", () => {
   });
 });
 
-describe("power over machines of another driver", () => {
-  it("is not there, and says so", async () => {
-    const cluster = fakeCluster();
-    cluster.outputs.cluster.driver = "aws";
-    const power = powerOf(cluster);
-    assert.match(power.unavailable!, /driver aws/);
-    await assert.rejects(power.off(cluster.nodes[0]!), OpsError);
-    assert.deepEqual(await power.on(cluster.nodes[0]!), []);
+describe("power over machines of EC2", () => {
+  const states: string[] = [];
+  let refusal: { error: string; message: string } | undefined;
+  let ec2: FakeEc2;
+  beforeEach(async () => {
+    states.splice(0);
+    refusal = undefined;
+    ec2 = await new FakeEc2(({ Action }) => {
+      if (refusal) return refusal;
+      if (Action !== "DescribeInstances") return "";
+      const state = states.length > 1 ? states.shift() : states[0];
+      return state ? machineIs(state) : "<reservationSet/>";
+    }).start();
+  });
+  afterEach(() => ec2.stop());
+
+  /** The cluster's power, and what it ran on the node itself. */
+  function makePower(answer: Answer = "") {
+    const reached = fakeReached(() => answer);
+    reached.cluster.outputs.cluster.driver = "aws";
+    return { power: powerOf(reached), asked: reached.runner.asked };
+  }
+  const node = { ...fakeCluster().nodes[1]!, name: "postgresql1", zone: "eu-central-1b", instance: "i-0a1b2c3d" };
+  const refuses = (promise: Promise<unknown>, message: RegExp) =>
+    assert.rejects(promise, (error) => error instanceof OpsError && message.test(error.message));
+
+  it("silences a machine before it takes the power, without a clean shutdown", async () => {
+    const { power, asked } = makePower();
+    await power.off(node);
+    assert.match(asked[0]!.script, /hook output .*; drop; /);
+    assert.deepEqual(ec2.actions, ["StopInstances"]);
+    const { "InstanceId.1": id, Force, SkipOsShutdown } = ec2.asked[0]!;
+    assert.deepEqual([id, Force, SkipOsShutdown], ["i-0a1b2c3d", "true", "true"]);
+  });
+
+  it("leaves the power on when the machine cannot be silenced", async () => {
+    await refuses(makePower(unreachable).power.off(node), /postgresql1 could not be cut off first: connect to host/);
+    assert.deepEqual(ec2.actions, []);
+  });
+
+  it("shuts a machine down cleanly", async () => {
+    await makePower().power.stop(node);
+    assert.deepEqual(ec2.actions, ["StopInstances"]);
+    assert.equal(ec2.asked[0]!.Force, undefined);
+  });
+
+  it("starts a machine again once it has stopped, and leaves one alone that runs", async function () {
+    this.timeout(10_000); // it looks every 2 s
+    states.push("stopping", "stopped", "running");
+    assert.deepEqual(await makePower().power.on(node), ["it was off"]);
+    assert.deepEqual(ec2.actions, ["DescribeInstances", "DescribeInstances", "StartInstances", "DescribeInstances"]);
+    assert.deepEqual(await makePower().power.on(node), []);
+  });
+
+  it("says what became of a machine that is gone, and of one that the stack does not know", async () => {
+    const { power } = makePower();
+    await refuses(power.on(node), /postgresql1, i-0a1b2c3d, is gone; `npm run up`/);
+    states.push("terminated");
+    await refuses(power.on(node), /is terminated; `npm run up`/);
+    await refuses(power.on({ ...node, instance: undefined }), /does not know which EC2 instance postgresql1 is/);
+  });
+
+  it("says what is not allowed", async () => {
+    refusal = { error: "UnauthorizedOperation", message: "You are not authorized." };
+    await refuses(makePower().power.stop(node), /^AWS refuses ec2:StopInstances to these credentials: You are not/);
+  });
+
+  it("has no pause and no smaller disk, and says why", async () => {
+    const { power } = makePower();
+    assert.match(power.cannot("freeze")!, /cannot pause/);
+    assert.match(power.cannot("restrictDisk")!, /EBS/);
+    assert.deepEqual([power.cannot("off"), power.cannot("stop")], [undefined, undefined]);
+    await refuses(power.freeze(node), /cannot pause/);
+    await refuses(power.restrictDisk(node, 1), /EBS/);
+    assert.deepEqual(await power.restoreDisk(node), []);
   });
 });

@@ -18,7 +18,7 @@ const wanted = [
   ["cut-leader", "cut-leader-from-etcd", "cut-leader-from-standbys", "cut-leader-to-etcd", "cut-standbys-to-leader"],
   ["power-off-etcd", "power-off-etcd-leader", "kill-etcd-all", "disk-full-leader", "clock-jump"],
   ["pause-leader", "pause-leader-briefly", "burn-leader", "cut-etcd-leader"],
-  ["power-off-leader-and-etcd-leader", "cut-standbys-then-power-off"],
+  ["power-off-leader-and-etcd-leader", "cut-standbys-then-power-off", "witnesses-disagree", "witnesses-outvoted"],
 ].flat();
 
 /** A world where postgresql2 leads the cluster and etcd1 leads etcd; it notes what is done in it. */
@@ -31,6 +31,7 @@ function notingWorld(): World & { done: string[] } {
     reached,
     done,
     power: {
+      cannot: () => undefined,
       off: note("off"),
       stop: note("stop"),
       freeze: note("freeze"),
@@ -144,6 +145,19 @@ describe("drill faults", () => {
       assert.deepEqual(chains("cut-standbys-to-leader"), [true, false]);
     });
 
+    it("let witnesses ask, and nothing else, when they are to disagree", () => {
+      const answers = (addresses: string) => [
+        `ip saddr { ${addresses} } tcp dport { 5432, 8008 } accept; drop; }`,
+        `ip daddr { ${addresses} } tcp sport { 5432, 8008 } accept; drop; }`,
+      ];
+      for (const [name, addresses] of [
+        ["witnesses-disagree", "10.88.0.11"],
+        ["witnesses-outvoted", "10.88.0.12, 10.88.0.13"],
+      ] as const)
+        for (const rule of answers(addresses))
+          assert.ok(injected.get(name)!.done[0]!.includes(rule), `${name}: ${rule}`);
+    });
+
     it("leave no rule without addresses", () => assert.doesNotMatch(cutScript({ from: [], to: [] }), /\{ *\}/));
   });
 
@@ -156,11 +170,20 @@ describe("drill faults", () => {
     };
 
     it("without power over the machines", async () => {
-      for (const { name, needs } of faults.filter(({ name }) => /power-off|stop-leader|disk-full/.test(name))) {
+      const takes: [RegExp, string][] = [
+        [/power-off/, "off"],
+        [/stop-leader/, "stop"],
+        [/pause-leader/, "freeze"],
+        [/disk-full/, "restrictDisk"],
+      ];
+      for (const { name, needs } of faults) {
+        const action = takes.find(([pattern]) => pattern.test(name))?.[1];
+        if (!action) continue;
         assert.ok(needs, name);
         assert.equal(await reasonOf(name, () => undefined), undefined, name);
-        const why = await reasonOf(name, (world) => (world.power = { ...world.power, unavailable: "no power" }));
-        assert.equal(why, "no power", name);
+        const cannot = (asked: string) => (asked === action ? `no ${action}` : undefined);
+        const why = await reasonOf(name, (world) => (world.power = { ...world.power, cannot }));
+        assert.equal(why, `no ${action}`, name);
       }
     });
 
@@ -169,6 +192,14 @@ describe("drill faults", () => {
         cluster.nodes = cluster.nodes.filter(({ name }) => name !== "haproxy2");
       });
       assert.match(why!, /only one proxy/);
+    });
+
+    it("with witnesses that cannot disagree", async () => {
+      const why = await reasonOf("witnesses-disagree", ({ reached: { cluster } }) => {
+        cluster.nodes = cluster.nodes.filter(({ name }) => name !== "etcd3");
+      });
+      assert.match(why!, /three etcd machines/);
+      assert.equal(await reasonOf("witnesses-outvoted", () => undefined), undefined);
     });
 
     it("in a container, whose clock is its host's", async () => {

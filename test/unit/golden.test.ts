@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { diff } from "node:util";
 import { placeholder } from "./support/placeholders";
-import { readGoldens, renderGoldens, type Goldens } from "./support/goldens";
+import { nodeFiles } from "../../cloud-init/node-files";
+import { programs } from "../../cloud-init/program";
+import { settingsFromConfig } from "../../components/load-settings";
+import { allNodes, makePlan } from "../../components/plan";
+import { stackConfig } from "./support/config";
+import { goldenStacks, readGoldens, renderGoldens, renderStack, type Goldens } from "./support/goldens";
 
 /** The lines that differ, with two lines around them; "-" as committed, "+" as rendered now. */
 function difference(committed: string, rendered: string): string {
@@ -16,7 +21,9 @@ function difference(committed: string, rendered: string): string {
     .join("\n");
 }
 
-describe("golden files", () => {
+describe("golden files", function () {
+  // Six runs of the program: seconds, but not on a machine that is busy with machines.
+  this.timeout(120_000);
   let committed: Goldens;
   let rendered: Goldens;
   before(async () => {
@@ -38,12 +45,20 @@ describe("golden files", () => {
     }
   });
 
-  it("cover one node of each role, and every resource", () => {
-    for (const name of ["etcd1", "postgresql1", "haproxy1"]) {
-      const files = [...rendered.keys()].filter((path) => path.startsWith(`dev/${name}/`));
-      assert.ok(files.length >= 4, `${name}: ${files.join(", ")}`);
+  it("cover every file of every node of every stack", () => {
+    for (const stack of goldenStacks) {
+      const plan = makePlan(settingsFromConfig(stackConfig(stack), stack));
+      for (const node of allNodes(plan)) {
+        const paths = nodeFiles(plan, node)
+          .map(({ path }) => path)
+          .filter((path) => !path.startsWith(programs));
+        for (const path of [...paths, "/user-data", "/converge"]) {
+          const found = [node.name, node.role].filter((folder) => rendered.has(`${stack}/${folder}${path}`));
+          assert.equal(found.length, 1, `${path} of ${node.name} in ${stack}: ${found.join(", ")}`);
+        }
+        assert.match(rendered.get(`${stack}/resources/${node.name}.yaml`) ?? "", /-instance:/);
+      }
     }
-    assert.ok(rendered.has("dev/resources.json"));
   });
 
   it("hold no secret", () => {
@@ -52,6 +67,56 @@ describe("golden files", () => {
       assert.doesNotMatch(content, /PRIVATE KEY|SCRAM-SHA-256\$/, path);
     }
   });
+
+  // What a reviewer reads: a setting of one stack changes a few lines of a few files of that stack.
+  const changes: { what: string; stack: string; key: string; value: object; added: Record<string, number> }[] = [
+    {
+      what: "the pools' size",
+      stack: "dev",
+      key: "pgha:pool",
+      value: { size: 60 },
+      added: { "haproxy/etc/pgbouncer/pgbouncer.ini": 2 },
+    },
+    {
+      what: "a parameter of PostgreSQL",
+      stack: "dev",
+      key: "pgha:postgresql",
+      value: { parameters: { log_min_duration_statement: "500ms" } },
+      added: {
+        // A comma, and the parameter.
+        "postgresql/etc/patroni/dynamic.json": 2,
+        "postgresql1/etc/patroni/patroni.yml": 1,
+        "postgresql2/etc/patroni/patroni.yml": 1,
+        "postgresql3/etc/patroni/patroni.yml": 1,
+      },
+    },
+    {
+      what: "the data volumes' size",
+      stack: "prod",
+      key: "pgha:aws",
+      value: { volume: { size: 600, iops: 6000, throughput: 250 } },
+      added: {
+        "postgresql1/converge": 1,
+        "postgresql2/converge": 1,
+        "postgresql3/converge": 1,
+        "resources/postgresql1.yaml": 1,
+        "resources/postgresql2.yaml": 1,
+        "resources/postgresql3.yaml": 1,
+      },
+    },
+  ];
+  for (const { what, stack, key, value, added } of changes) {
+    it(`show a change of ${what} as a few lines of ${stack}`, async () => {
+      const config = stackConfig(stack);
+      const section = { ...(JSON.parse(config[key] ?? "{}") as object), ...value };
+      const now = await renderStack(stack, { ...config, [key]: JSON.stringify(section) });
+      const old = (path: string) => rendered.get(`${stack}/${path}`) ?? "";
+      const lines = (path: string) =>
+        diff(old(path).split("\n"), now.get(path)!.split("\n")).filter(([operation]) => operation < 0).length;
+      const different = [...now.keys()].filter((path) => now.get(path) !== old(path));
+      assert.deepEqual(Object.fromEntries(different.map((path) => [path, lines(path)])), added);
+    });
+  }
 
   it("show a change as the lines that differ", () => {
     assert.equal(difference("a\nb\nc\nd\ne\nf\ng", "a\nb\nc\nd\ne\nF\ng"), "  d\n  e\n- f\n+ F\n  g");

@@ -23,6 +23,11 @@ describe("the hooks' files", () => {
     assert.match(variables(), /^ETCD=\((https:\/\/10.88.0.1[123]:2379 ?){3}\)$/m);
   });
 
+  it("let a stop take its time, but not so long that the watchdog takes its leader for hung", () => {
+    const limit = (clock: object) => Number(/^CHECKPOINT=(\d+)$/m.exec(variables({ clock }))![1]);
+    assert.deepEqual([limit({ preset: "fast" }), limit({ ttl: 60 }), limit({ ttl: 24, loopWait: 17 })], [8, 10, 1]);
+  });
+
   it("are what Patroni's configuration names, and none without a pause", () => {
     for (const clock of ["fast", "classic"]) {
       const here = plan({ clock });
@@ -148,7 +153,7 @@ describe("the hooks", () => {
     it("write what is to be written, pause every pool, and stop PostgreSQL, in this order", async () => {
       const { code, stdout, stderr } = await run("before-stop.sh");
       assert.deepEqual([code, stderr], [0, ""]);
-      assert.equal(sql(), "CHECKPOINT (-c statement_timeout=10s)");
+      assert.equal(sql(), "CHECKPOINT (-c statement_timeout=8s)");
       const request = "POST /pause?for=4 by postgresql1";
       assert.deepEqual(asked, [request, request]);
       assert.ok(orderly);
@@ -208,7 +213,7 @@ describe("the hooks", () => {
     });
 
     it("let Patroni go on when PostgreSQL does not stop in time", async () => {
-      startPostmaster("python3 -c 'import signal, time; signal.signal(2, signal.SIG_IGN); time.sleep(60)'");
+      startPostmaster(`bash -c "trap '' INT; exec sleep 60"`);
       await wait(500);
       const { code, stdout, took } = await run("before-stop.sh");
       assert.equal(code, 0);

@@ -20,17 +20,26 @@ function outcome(load: () => unknown): unknown {
   }
 }
 
+/** Runs `check` with these variables set, or unset. */
+function withEnvironment(variables: Record<string, string | undefined>, check: () => void): void {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  const set = (name: string, value: string | undefined) => {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  };
+  for (const [name, value] of Object.entries(variables)) set(name, value);
+  try {
+    check();
+  } finally {
+    for (const [name, value] of before) set(name, value);
+  }
+}
+
 describe("loading settings", () => {
   let folder: string;
   before(() => (folder = mkdtempSync(join(tmpdir(), "pgha-settings-"))));
   after(() => rmSync(folder, { recursive: true }));
   const write = (text: string) => writeFileSync(join(folder, "Pulumi.dev.yaml"), text);
-
-  it("reads Pulumi.dev.yaml the same from the file and from Pulumi", () => {
-    const fromFile = settingsFromFile(root, "dev");
-    assert.deepEqual(fromFile, settingsFromConfig(stackConfig("dev"), "dev"));
-    assert.equal(fromFile.driver, "incus");
-  });
 
   it("reads any settings, good and bad, the same from the file and from Pulumi", () => {
     const value = fc.oneof(
@@ -77,15 +86,42 @@ describe("loading settings", () => {
     );
   });
 
-  for (const stack of ["staging", "prod"]) {
-    it(`refuses ${stack} clearly: the aws driver is not here yet`, () => {
-      const message = new RegExp(
-        `^Pulumi.${stack}.yaml has 1 fault; nothing was changed:\n {2}pgha:driver .*aws.*write incus`,
-      );
-      assert.throws(() => settingsFromFile(root, stack), { name: "SettingsError", message });
-      assert.throws(() => settingsFromConfig(stackConfig(stack), stack), { name: "SettingsError", message });
+  for (const stack of ["dev", "staging", "prod"]) {
+    it(`reads the committed Pulumi.${stack}.yaml, the same from the file and from Pulumi`, () => {
+      const fromFile = settingsFromFile(root, stack);
+      assert.deepEqual(fromFile, settingsFromConfig(stackConfig(stack), stack));
+      assert.equal(fromFile.driver, stack === "dev" ? "incus" : "aws");
     });
   }
+
+  it("takes the region from Pulumi's configuration, else from the environment", () => {
+    const config = stackConfig("staging");
+    const without = Object.fromEntries(Object.entries(config).filter(([key]) => key !== "aws:region"));
+    const region = (from: Record<string, string>) => settingsFromConfig(from, "staging").aws!.region;
+    withEnvironment({ AWS_REGION: undefined, AWS_DEFAULT_REGION: undefined }, () => {
+      assert.equal(region(config), "us-east-1");
+      assert.throws(() => region(without), /\n {2}aws:region is missing; write aws:region: us-east-1 /);
+    });
+    withEnvironment({ AWS_REGION: undefined, AWS_DEFAULT_REGION: "us-east-1" }, () => {
+      assert.equal(region(without), "us-east-1");
+    });
+    withEnvironment({ AWS_REGION: "eu-west-1", AWS_DEFAULT_REGION: "us-east-1" }, () => {
+      assert.equal(region(config), "us-east-1");
+      assert.throws(() => region(without), /aws.zones names us-east-1a, which is not in region eu-west-1/);
+    });
+  });
+
+  it("passes over the bastion's key, plain as the program has it and encrypted as the file has it", () => {
+    const config = { ...stackConfig("dev"), "pgha:bastionKey": "-----BEGIN OPENSSH PRIVATE KEY-----" };
+    assert.deepEqual(settingsFromConfig(config, "dev"), settingsFromConfig(stackConfig("dev"), "dev"));
+    write(stringify({ config: { "pgha:driver": "incus", "pgha:bastionKey": { secure: "v1:abc:def" } } }));
+    assert.deepEqual(settingsFromFile(folder, "dev"), settingsFromConfig(stackConfig("dev"), "dev"));
+  });
+
+  it("refuses a setting that is encrypted in the file", () => {
+    write(stringify({ config: { "pgha:driver": "incus", "pgha:nodes": { secure: "v1:abc:def" } } }));
+    assert.throws(() => settingsFromFile(folder, "dev"), /pgha:nodes is encrypted, but only bastionKey is a secret/);
+  });
 
   it("says what to do when there is no such file", () => {
     assert.throws(() => settingsFromFile(folder, "nowhere"), /no Pulumi.nowhere.yaml. Copy Pulumi.dev.yaml/);

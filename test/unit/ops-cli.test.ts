@@ -17,12 +17,15 @@ describe("the command pgha", function () {
       "bench",
       "drill",
       "endpoints",
+      "image",
       "load",
       "logs",
       "psql",
+      "restart",
       "ssh",
       "status",
       "switchover",
+      "tunnel",
       "validate",
     ]);
     for (const command of commands) {
@@ -95,6 +98,7 @@ describe("the validation suite", () => {
       "operational commands": 4,
       security: 2,
       machines: 3,
+      "machines in the cloud": 2,
     });
   });
 

@@ -10,7 +10,7 @@ import { quote, run } from "../../ops/process";
 import { clientConnection, journal } from "../../ops/shell";
 import { asRoot, sshConfig, SshRunner, writeSshFiles } from "../../ops/ssh";
 import { patroniCluster } from "./ops-answers";
-import { fakeCluster, fakeOutputs, fakeReached, unreachable } from "./ops-fixture";
+import { behindBastion, fakeCluster, fakeOutputs, fakeReached, unreachable } from "./ops-fixture";
 
 const answering =
   (result: Partial<Awaited<ReturnType<Exec>>>): Exec =>
@@ -112,6 +112,25 @@ describe("files for ssh", () => {
     );
   });
 
+  it("lead through the bastion, if there is one, with its own key pinned", () => {
+    const cluster = behindBastion();
+    cluster.outputs.ssh.bastionKey = "-----BEGIN OPENSSH PRIVATE KEY-----\nother\n-----END OPENSSH PRIVATE KEY-----";
+    const config = writeSshFiles(cluster);
+    const read = (name: string) => execFileSync("ssh", ["-G", "-F", config, name], { encoding: "utf8" }).split("\n");
+    assert.ok(read("etcd1").includes("proxyjump bastion"));
+    const bastion = read("bastion");
+    for (const line of ["hostname 203.0.113.7", "port 2222", "user jump", "hostkeyalias bastion", "batchmode yes"])
+      assert.ok(bastion.includes(line), line);
+    assert.ok(!bastion.some((line) => line.startsWith("proxyjump ")));
+    // Its own key is tried first, and the nodes never see it.
+    const keys = (lines: string[]) => lines.filter((line) => line.startsWith("identityfile "));
+    const [own, usual] = ["id_bastion", "id_ed25519"].map((name) => `identityfile ${join(cluster.folder, name)}`);
+    assert.deepEqual(keys(bastion), [own, usual]);
+    assert.deepEqual(keys(read("etcd1")), [usual]);
+    assert.equal(statSync(join(cluster.folder, "id_bastion")).mode & 0o777, 0o600);
+    assert.match(readFileSync(join(cluster.folder, "known_hosts"), "utf8"), /^bastion ssh-ed25519 AAAAbastion$/m);
+  });
+
   it("give a machine made anew a connection of its own", () => {
     const cluster = fakeCluster();
     const path = () => /ControlPath "(.*)"/.exec(sshConfig(cluster, "/run/x"))![1]!;
@@ -189,6 +208,12 @@ describe("endpoints", () => {
     }
   });
 
+  it("of a cluster behind a bastion say how they are reached from here", () => {
+    assert.doesNotMatch(formatEndpoints(fakeCluster()), /tunnel/);
+    const text = formatEndpoints({ ...behindBastion(), stack: "staging" });
+    assert.match(text, /through the bastion 203\.0\.113\.7:\n {2}npx pgha tunnel --stack staging$/m);
+  });
+
   it("name the stack in what to try next, unless it is dev", () => {
     assert.match(formatEndpoints(fakeCluster()), /^ {2}npx pgha status$/m);
     assert.match(formatEndpoints({ ...fakeCluster(), stack: "blue" }), /^ {2}npx pgha status --stack blue$/m);
@@ -205,6 +230,15 @@ describe("psql and logs", () => {
     const file = join(cluster.folder, "pgpass");
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.equal(readFileSync(file, "utf8"), "*:*:*:app:s3cretapp\n*:*:*:app_owner:s3cretapp_owner\n");
+  });
+
+  it("verify the server's name also where proxies are known by their addresses", () => {
+    const cluster = fakeCluster();
+    for (const [index, proxy] of cluster.outputs.cluster.proxies.entries()) proxy.host = `10.100.0.${22 + index}`;
+    const connection = clientConnection(cluster, "app");
+    assert.match(connection, /host='localhost,localhost' hostaddr='10\.100\.0\.22,10\.100\.0\.23'/);
+    for (const proxy of cluster.outputs.cluster.proxies) proxy.host = "db.example.org";
+    assert.match(clientConnection(cluster, "app"), /host='db\.example\.org,db\.example\.org' port=/);
   });
 
   it("send the owner past the pool", () => {

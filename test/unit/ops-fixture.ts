@@ -29,6 +29,7 @@ export function fakeOutputs(): StackOutputs {
     pooledUrl: url("app", 6432),
     ownerUrl: url("app_owner", 5500),
     dsn: "postgresql://app:s3cretapp@127.0.0.1:6432,127.0.0.1:6433/app?sslmode=require&target_session_attrs=read-write",
+    readDsn: "postgresql://app:s3cretapp@127.0.0.1:5501,127.0.0.1:5503/app?sslmode=require&connect_timeout=2",
     statsUrls: ["https://127.0.0.1:7500/", "https://127.0.0.1:7501/"],
     statsPassword: "s3cretstats",
     caCertificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
@@ -59,6 +60,18 @@ export function fakeCluster(): Cluster {
   const folder = join(mkdtempSync(join(tmpdir(), "pgha-ops-")), "dev");
   folders.push(join(folder, ".."));
   return { stack: "dev", outputs, nodes: outputs.cluster.nodes, folder };
+}
+
+/** The same, reached through a bastion. */
+export function behindBastion(): Cluster {
+  const cluster = fakeCluster();
+  cluster.outputs.cluster.bastion = {
+    host: "203.0.113.7",
+    port: 2222,
+    user: "jump",
+    hostKey: "ssh-ed25519 AAAAbastion",
+  };
+  return cluster;
 }
 
 const folders: string[] = [];

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { allNodes, bridgeName, clientPorts, highestHost, makePlan, roles } from "../../components/plan";
-import { plan, settings } from "./support/settings";
+import { allNodes, bridgeName, clientNames, clientPorts, highestHost, makePlan, roles } from "../../components/plan";
+import { addressAt, parseCidr } from "../../components/cidr";
+import { layout } from "../../components/aws/layout";
+import { plan, planOnAws, settings } from "./support/settings";
 
 const nodes = fc.record({
   etcd: fc.constantFrom(1, 3, 5, 7),
@@ -71,5 +73,71 @@ describe("plan", () => {
       }),
     );
     assert.notEqual(bridgeName("pgha-integration-1"), bridgeName("pgha-integration-2"));
+  });
+});
+
+describe("plan on AWS", () => {
+  const zones = fc
+    .shuffledSubarray(["a", "b", "c", "d"], { minLength: 2 })
+    .map((letters) => letters.map((letter) => `us-east-1${letter}`));
+  const cidr = fc.constantFrom("10.100.0.0/16", "10.100.0.0/20", "172.16.6.0/23");
+  const topologyOnAws = (count: unknown, over: string[], within: string) =>
+    planOnAws({ nodes: count, network: { cidr: within }, aws: { zones: over }, pool: { size: 10 } });
+
+  it("of three zones", () => {
+    assert.deepEqual(
+      allNodes(planOnAws()).map(({ name, address, zone }) => `${name} ${address} ${zone}`),
+      [
+        "etcd1 10.100.0.4 us-east-1a", "etcd2 10.100.1.4 us-east-1b", "etcd3 10.100.2.4 us-east-1c",
+        "postgresql1 10.100.0.12 us-east-1a", "postgresql2 10.100.1.12 us-east-1b", "postgresql3 10.100.2.12 us-east-1c",
+        "haproxy1 10.100.0.22 us-east-1a", "haproxy2 10.100.1.22 us-east-1b",
+      ], // prettier-ignore
+    );
+  });
+
+  it("gives every node an address of its own, in its zone's subnet and not one of AWS' own", () => {
+    fc.assert(
+      fc.property(nodes, zones, cidr, (count, over, within) => {
+        const made = topologyOnAws(count, over, within);
+        const all = allNodes(made);
+        assert.equal(new Set(all.map(({ address }) => address)).size, all.length);
+        for (const { zone, address } of all) {
+          const subnet = parseCidr(layout(made.settings).nodes[zone!]!.cidr)!;
+          const size = 2 ** (32 - subnet.bits);
+          const host = Array.from({ length: size }, (_, number) => addressAt(subnet, number)).indexOf(address);
+          assert.ok(host >= 4 && host < size - 1, `${address} in ${zone}`);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it("spreads every role over the zones as evenly as can be", () => {
+    fc.assert(
+      fc.property(nodes, zones, (count, over) => {
+        const made = topologyOnAws(count, over, "10.100.0.0/20");
+        for (const role of roles) {
+          const inZone = over.map((zone) => made[role].filter((node) => node.zone === zone).length);
+          assert.ok(Math.max(...inZone) - Math.min(...inZone) <= 1, `${role}: ${inZone.join(" ")}`);
+        }
+      }),
+    );
+  });
+
+  it("never renames or moves a node when others come or go", () => {
+    fc.assert(
+      fc.property(nodes, nodes, zones, (before, after, over) => {
+        const later = new Map(allNodes(topologyOnAws(after, over, "10.100.0.0/20")).map((node) => [node.name, node]));
+        for (const node of allNodes(topologyOnAws(before, over, "10.100.0.0/20"))) {
+          assert.deepEqual(later.get(node.name) ?? node, node);
+        }
+      }),
+    );
+  });
+
+  it("names db in the cluster's DNS zone, and nothing where there is none", () => {
+    assert.deepEqual(clientNames(planOnAws({ aws: { dns: "pgha.internal" } }).settings), ["db.pgha.internal"]);
+    assert.deepEqual(clientNames(planOnAws().settings), []);
+    assert.deepEqual(clientNames(settings()), []);
   });
 });

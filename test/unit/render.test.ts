@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { parse } from "yaml";
-import { dynamicConfiguration, hostBasedAuthentication, identMapLines } from "../../cloud-init/patroni";
+import { dynamicConfiguration, hostBasedAuthentication, identMapLines, watchdogMargin } from "../../cloud-init/patroni";
 import { clusterSql } from "../../cloud-init/sql";
 import { nodeFiles } from "../../cloud-init/node-files";
 import { allNodes, type Node, type Plan } from "../../components/plan";
 import { clocks } from "../../components/clocks";
-import { plan } from "./support/settings";
+import { plan, planOnAws } from "./support/settings";
 
 /** A rendered file of a node, by the end of its path. The golden files show the defaults; here is what settings change. */
 function rendered(of: Plan, node: Node, name: string): string {
@@ -183,6 +183,35 @@ describe("rendered files", () => {
         else assert.match(`${path} ${mode}`, /^\/etc\/[a-z0-9./-]+ 06[04][04]$/);
       }
     }
+  });
+
+  it("give Patroni a watchdog of its own kernel's on AWS, and none in a container", () => {
+    const watchdog = (of: Plan) => (parse(rendered(of, of.postgresql[0]!, "patroni.yml")) as Values).watchdog;
+    assert.deepEqual(watchdog(planOnAws()), { mode: "automatic", device: "/dev/watchdog", safety_margin: 5 });
+    assert.deepEqual(watchdog(plan()), { mode: "off" });
+  });
+
+  it("have a watchdog that waits longer than Patroni may take for a round", () => {
+    for (const preset of ["classic", "fast"] as const) {
+      const { ttl, loopWait, retryTimeout } = clocks[preset];
+      assert.ok(ttl - watchdogMargin > loopWait + retryTimeout, preset);
+    }
+  });
+
+  it("let Patroni wait for its volume on AWS", () => {
+    const unit = (of: Plan) => rendered(of, of.postgresql[0]!, "patroni.service");
+    assert.match(unit(planOnAws()), /^RequiresMountsFor=\/var\/lib\/postgresql$/m);
+    assert.doesNotMatch(unit(plan()), /RequiresMountsFor/);
+  });
+
+  it("answer a load balancer on AWS, and nobody else", () => {
+    const config = (of: Plan) => rendered(of, of.haproxy[0]!, "haproxy.cfg");
+    const health = config(planOnAws());
+    assert.match(health, /^frontend health\n {2}mode http\n {2}bind :8010$/m);
+    for (const path of ["write", "read", "pooled"])
+      assert.match(health, new RegExp(`http-request return status 200 if { path /${path} } led reached`));
+    assert.match(health, /^ {2}server pgbouncer 127\.0\.0\.1:6432 check$/m);
+    assert.doesNotMatch(config(plan()), /8010|pooler/);
   });
 
   it("hold no path, address or name of another cluster's network", () => {

@@ -9,7 +9,7 @@ const unknownKeys: Case[] = [
   ["at the top", { colour: 1 }, "colour", /is no setting; known here: name, driver, clock, nodes/],
   ["of nodes", { nodes: { mongodb: 1 } }, "nodes.mongodb", /known here: etcd, postgresql, haproxy$/],
   ["of machines", { machines: { redis: {} } }, "machines.redis", /known here: etcd, postgresql, haproxy$/],
-  ["of a machine", { machines: { etcd: { ram: 9 } } }, "machines.etcd.ram", /known here: cpus, memory, disk$/],
+  ["of a machine", { machines: { etcd: { ram: 9 } } }, "machines.etcd.ram", /known here: cpus, memory, disk, type$/],
   ["of clock", { clock: { tttl: 20 } }, "clock.tttl", /known here: ttl, loopWait.*, preset$/],
   ["of network", { network: { mtu: 1500 } }, "network.mtu", /known here: cidr$/],
   ["of ports", { ports: { admin: 7000 } }, "ports.admin", /known here: write, read, stats, pooled$/],
@@ -33,7 +33,6 @@ const values: Case[] = [
     /must be text, a number/,
   ],
   ["no driver of that name", { driver: "gcp" }, "driver", /must be one of: incus, aws/],
-  ["the aws driver", { driver: "aws" }, "driver", /cannot drive yet; write incus/],
   ["no preset of that name", { clock: "turbo" }, "clock", /must be one of: classic, fast/],
   ["no preset to start from", { clock: { preset: "turbo" } }, "clock.preset", /must be one of: classic, fast/],
   ["text for a timing", { clock: { ttl: "20s" } }, "clock.ttl", /must be an? .*number/],
@@ -153,6 +152,19 @@ const invariants: Case[] = [
     "postgresql.parameters.max_connections",
     /write it as pgha:postgresql.maxConnections/,
   ],
+  [
+    "a wal_level that replication cannot do with",
+    { postgresql: { parameters: { wal_level: "minimal" } } },
+    "postgresql.parameters.wal_level",
+    /cannot be set: .*write logical, or nothing/,
+  ],
+  ["the section of another driver", { aws: {} }, "aws", /for driver aws only; remove it, or write driver: aws/],
+  [
+    "an instance type",
+    { machines: { etcd: { type: "t3.small" } } },
+    "machines.etcd.type",
+    /for driver aws only; remove it/,
+  ],
   ["TLS switched off", { postgresql: { parameters: { ssl: false } } }, "postgresql.parameters.ssl", /TLS is always on/],
   [
     "standbys by hand",
@@ -194,7 +206,7 @@ describe("settings: faults", () => {
 
   it("are told all at once, each on a line that names its key", () => {
     const error = refusal({
-      driver: "aws",
+      driver: "gcp",
       colour: "red",
       clock: { ttl: 10 },
       nodes: { etcd: 4, postgresql: "three" },
@@ -220,7 +232,7 @@ describe("settings: faults", () => {
 
   it("count one fault as one", () => {
     assert.match(
-      refusal({ driver: "aws" }).message,
+      refusal({ driver: "gcp" }).message,
       /^Pulumi.dev.yaml has 1 fault; nothing was changed:\n {2}pgha:driver /,
     );
   });
@@ -249,6 +261,11 @@ describe("settings: defaults", () => {
     assert.deepEqual(settings({ clock: "classic" }).clock, clocks.classic);
     assert.deepEqual(settings({ clock: { ttl: 25 } }).clock, { ...clocks.fast, ttl: 25 });
     assert.deepEqual(settings({ clock: { preset: "classic", loopWait: 5 } }).clock, { ...clocks.classic, loopWait: 5 });
+  });
+
+  it("let wal_level be logical, for those who leave by logical replication", () => {
+    const parameters = { wal_level: "logical" };
+    assert.deepEqual(settings({ postgresql: { parameters } }).postgresql.parameters, parameters);
   });
 
   it("hold for the smallest topology", () => {

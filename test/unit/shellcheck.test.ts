@@ -5,7 +5,7 @@ import { join, relative } from "node:path";
 import { convergeCommand } from "../../cloud-init/converge";
 import { nodeFiles } from "../../cloud-init/node-files";
 import { roles } from "../../components/plan";
-import { plan } from "./support/settings";
+import { plan, planOnAws } from "./support/settings";
 import { innerScript } from "./support/shell";
 import { shellcheck } from "./support/shellcheck";
 
@@ -34,11 +34,14 @@ describe("shellcheck", () => {
 
   for (const file of files) it(file, () => shellcheck([file]));
 
-  for (const role of roles) {
-    const node = plan()[role][0]!;
-    const command = convergeCommand(plan(), node, nodeFiles(plan(), node));
-    it(`converge command of a node of ${role}`, () => shellcheck(["--shell=bash", "-"], command));
-    it(`converge script of a node of ${role}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
+  for (const made of [plan(), planOnAws()]) {
+    for (const role of roles) {
+      const name = `of a node of ${role} with ${made.settings.driver}`;
+      const node = made[role][0]!;
+      const command = convergeCommand(made, node, nodeFiles(made, node));
+      it(`converge command ${name}`, () => shellcheck(["--shell=bash", "-"], command));
+      it(`converge script ${name}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
+    }
   }
 });
 

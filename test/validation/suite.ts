@@ -9,4 +9,5 @@ export const suite: { file: string; disturbs?: boolean }[] = [
   { file: "files" },
   { file: "commands" },
   { file: "security" },
+  { file: "cloud" },
 ];

@@ -12,7 +12,7 @@ export const combinedFaults: Fault[] = [
     expects: ({ ttl }) =>
       `etcd elects a leader first, which gives the leader key its full life of ${ttl} s again; then a standby takes over.`,
     hold: failoverHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     async inject(world) {
       const machines = await Promise.all([world.leader(), world.etcdLeader()]);
       await Promise.all(machines.map((machine) => world.power.off(machine)));
@@ -27,7 +27,7 @@ export const combinedFaults: Fault[] = [
         ? `Writes that no standby has are never confirmed; a standby takes over within ${ttl} s of the power-off.`
         : `Writes of the ${alone} s before the power-off are confirmed and lost.`,
     hold: failoverHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     async inject(world) {
       const leader = await world.leader();
       const standbys = othersThan(world, leader);

@@ -31,7 +31,7 @@ export const diskFaults: Fault[] = [
     expects: () =>
       "PostgreSQL crashes when it cannot write its log. It may come back and crash again before it stays down; then a standby takes over.",
     hold: failoverHold,
-    needs: needsPower,
+    needs: needsPower("restrictDisk"),
     async inject(world) {
       const leader = await world.leader();
       const shared = Number(await world.on(leader, prepare, 60_000));

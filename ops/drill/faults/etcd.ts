@@ -11,7 +11,7 @@ export const etcdFaults: Fault[] = [
     title: "Power off: an etcd member's machine",
     expects: () => `${oneOfThree} Patroni goes on to another member.`,
     hold: restartHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     async inject(world) {
       const leader = await world.etcdLeader();
       const followers = nodesOf(world.reached.cluster, "etcd").filter(({ name }) => name !== leader.name);
@@ -27,7 +27,7 @@ export const etcdFaults: Fault[] = [
     expects: () =>
       `${oneOfThree} They elect a leader in one to two seconds; Patroni waits for that longer than it takes.`,
     hold: restartHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     async inject(world) {
       const member = await world.etcdLeader();
       await world.power.off(member);

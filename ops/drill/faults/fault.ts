@@ -1,4 +1,5 @@
 import type { Clock } from "../../../components/clocks";
+import type { PowerAction } from "../power";
 import type { World } from "../world";
 
 /** Something that may befall a cluster. All that it leaves behind, `heal` undoes. */
@@ -32,5 +33,8 @@ export const restartHold = (clock: Clock) => 2 * clock.loopWait + 10;
 /** Seconds in which a leader that fell silent has been replaced: its key has ended and a standby was promoted. */
 export const failoverHold = (clock: Clock) => clock.ttl + 2 * clock.loopWait + 5;
 
-/** A fault's `needs` when it switches machines off. */
-export const needsPower = ({ power }: World) => Promise.resolve(power.unavailable);
+/** A fault's `needs` when it does something to machines from outside. */
+export const needsPower =
+  (action: PowerAction) =>
+  ({ power }: World) =>
+    Promise.resolve(power.cannot(action));

@@ -18,7 +18,7 @@ export const machineFaults: Fault[] = [
     title: "The leader's machine shut down cleanly",
     expects: () => "As a switchover: Patroni stops PostgreSQL, gives the leader key back, and a standby takes over.",
     hold: restartHold,
-    needs: needsPower,
+    needs: needsPower("stop"),
     inject: toLeader((world, leader) => world.power.stop(leader)),
   },
   {
@@ -36,7 +36,7 @@ export const machineFaults: Fault[] = [
       `Nobody hears that it is gone: the leader key ends within ${ttl} s, then a standby takes over. ` +
       "What was under way breaks off by time-outs.",
     hold: failoverHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     inject: toLeader((world, leader) => world.power.off(leader)),
   },
   {
@@ -46,7 +46,7 @@ export const machineFaults: Fault[] = [
       `As a power-off: the leader key ends within ${ttl} s, and a standby takes over. What wakes up cannot confirm a write any more, ` +
       "and gives up leading.",
     hold: failoverHold,
-    needs: needsPower,
+    needs: needsPower("freeze"),
     inject: toLeader((world, leader) => world.power.freeze(leader)),
   },
   {
@@ -55,7 +55,7 @@ export const machineFaults: Fault[] = [
     expects: () => "Writes wait for it; where witnesses free its key meanwhile, a standby takes over.",
     hold: () => 10,
     waitForWrites: false,
-    needs: needsPower,
+    needs: needsPower("freeze"),
     inject: toLeader((world, leader) => world.power.freeze(leader)),
   },
   {
@@ -67,7 +67,7 @@ export const machineFaults: Fault[] = [
         ? "Writes go on: another standby confirms them. With a single standby they wait for it. Reads on it break off by time-outs."
         : "Writes go on. Reads on it break off by time-outs.",
     hold: restartHold,
-    needs: needsPower,
+    needs: needsPower("off"),
     async inject(world) {
       const [standby] = await world.standbys();
       const node = pick(world, standby ? [standby] : [], "standby");
@@ -83,7 +83,7 @@ export const machineFaults: Fault[] = [
     hold: restartHold,
     async needs(world) {
       const alone = nodesOf(world.reached.cluster, "haproxy").length < 2;
-      return alone ? "there is only one proxy: without it there is no way in" : world.power.unavailable;
+      return alone ? "there is only one proxy: without it there is no way in" : world.power.cannot("off");
     },
     async inject(world) {
       const proxy = pick(world, nodesOf(world.reached.cluster, "haproxy"), "proxy");

@@ -1,4 +1,5 @@
 import type { NodeOutput } from "../../../components/outputs";
+import { ports } from "../../../components/plan";
 import { nodesOf } from "../../cluster";
 import type { World } from "../world";
 import { failoverHold, restartHold, type Fault } from "./fault";
@@ -12,14 +13,19 @@ const timer = "pgha-drill-network";
 export interface Cut {
   from: NodeOutput[] | "all";
   to: NodeOutput[] | "all";
+  /** Who still gets answers of this machine's Patroni and PostgreSQL, and nothing else. @default nobody */
+  askedBy?: NodeOutput[];
 }
 
 /** Shell that cuts connections of the machine it runs on. Packets are dropped, not refused: nobody is told. */
-export function cutScript({ from, to }: Cut): string {
+export function cutScript({ from, to, askedBy = [] }: Cut): string {
+  const set = (peers: NodeOutput[]) => `{ ${peers.map(({ address }) => address).join(", ")} }`;
   const drop = (field: string, peers: NodeOutput[] | "all") => {
     if (peers === "all") return "drop";
-    return peers.length > 0 ? `${field} { ${peers.map(({ address }) => address).join(", ")} } drop` : "accept";
+    return peers.length > 0 ? `${field} ${set(peers)} drop` : "accept";
   };
+  const answers = (field: string, port: string) =>
+    askedBy.length > 0 ? `${field} ${set(askedBy)} tcp ${port} { ${ports.postgresql}, ${ports.patroni} } accept; ` : "";
   // Before connection tracking and every other table.
   const chain = (hook: string, local: string, ssh: string, rule: string) =>
     `  chain ${hook} { type filter hook ${hook} priority -300; ${local} "lo" accept; ${ssh} accept; ${rule}; }`;
@@ -29,8 +35,8 @@ nft -f - <<'rules'
 table ${table}
 delete table ${table}
 table ${table} {
-${chain("input", "iifname", "tcp dport 22", drop("ip saddr", from))}
-${chain("output", "oifname", "tcp sport 22", drop("ip daddr", to))}
+${chain("input", "iifname", "tcp dport 22", answers("ip saddr", "dport") + drop("ip saddr", from))}
+${chain("output", "oifname", "tcp sport 22", answers("ip daddr", "sport") + drop("ip daddr", to))}
 }
 rules`;
 }
@@ -50,6 +56,12 @@ async function cutLeader(world: World, cut: (leader: NodeOutput) => Cut) {
 }
 
 const etcd = (world: World) => nodesOf(world.reached.cluster, "etcd");
+
+/** How many of the witnesses are not enough to decide anything. There is one on each etcd machine. */
+const minority = (world: World) => Math.floor((etcd(world).length - 1) / 2);
+
+const needsWitnesses = (world: World) =>
+  Promise.resolve(minority(world) > 0 ? undefined : "it takes three witnesses, and so three etcd machines");
 
 /** The database nodes other than the leader. */
 export const othersThan = (world: World, leader: NodeOutput) =>
@@ -74,6 +86,28 @@ export const networkFaults: Fault[] = [
       `The leader gives up when it can neither renew its key nor reach the others; a standby takes over within ${ttl} s.`,
     hold: failoverHold,
     inject: (world) => cutLeader(world, () => ({ from: "all", to: "all" })),
+  },
+  {
+    name: "witnesses-disagree",
+    title: "The leader cut off from everything but the questions of a minority of the witnesses",
+    expects: ({ ttl, witness }) =>
+      witness > 0
+        ? "The others are a majority: they free its key, and a standby takes over."
+        : `Nobody is asked: a standby takes over within ${ttl} s.`,
+    hold: failoverHold,
+    needs: needsWitnesses,
+    inject: (world) =>
+      cutLeader(world, () => ({ from: "all", to: "all", askedBy: etcd(world).slice(0, minority(world)) })),
+  },
+  {
+    name: "witnesses-outvoted",
+    title: "The leader cut off from everything but the questions of a majority of the witnesses",
+    expects: ({ ttl }) =>
+      `The others are a minority and may not free its key, which ends within ${ttl} s; then a standby takes over.`,
+    hold: failoverHold,
+    needs: needsWitnesses,
+    inject: (world) =>
+      cutLeader(world, () => ({ from: "all", to: "all", askedBy: etcd(world).slice(minority(world)) })),
   },
   {
     name: "cut-leader-from-etcd",

@@ -25,9 +25,11 @@ export class HaproxyStage {
   private readonly answers = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
   private said = "";
 
+  /** @param further files beside HAProxy's own. @default none */
   constructor(
     private readonly machine: string,
     private readonly plan: Plan,
+    private readonly further: File[] = [],
   ) {}
 
   /** Makes the machine, its certificates and its actors. HAProxy does not run yet. */
@@ -74,7 +76,7 @@ export class HaproxyStage {
   }
 
   private async install(): Promise<void> {
-    const files = [...haproxyFiles(this.plan), haproxySecrets("secret")];
+    const files = [...haproxyFiles(this.plan), haproxySecrets("secret"), ...this.further];
     const put = ({ path, mode, content }: File) =>
       `install -D -m ${mode} <(base64 -d <<<${Buffer.from(content).toString("base64")}) ${path}`;
     const names = this.plan.postgresql.map(({ name }) => name).join(" ");

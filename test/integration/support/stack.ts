@@ -32,6 +32,8 @@ export class TestStack {
   constructor(
     readonly name: string,
     private settings: RawSettings,
+    /** Settings of providers, with their prefix. */
+    private readonly providers: RawSettings = {},
   ) {
     const base = join(checkoutRoot, ".pgha", "test");
     mkdirSync(base, { recursive: true });
@@ -50,8 +52,14 @@ export class TestStack {
   /** Changes settings; the next `up` applies them. */
   set(changes: RawSettings): void {
     this.settings = { ...this.settings, ...changes };
-    const config = Object.fromEntries(Object.entries(this.settings).map(([key, value]) => [`pgha:${key}`, value]));
+    const own = Object.entries(this.settings).map(([key, value]) => [`pgha:${key}`, value]);
+    const config = { ...this.providers, ...Object.fromEntries(own) };
     writeFileSync(this.configFile, stringify({ config, encryptionsalt: this.salt }));
+  }
+
+  /** A setting as it stands now. */
+  setting<T>(key: string): T {
+    return this.settings[key] as T;
   }
 
   /** Goes back to the default of a setting. */
@@ -115,6 +123,11 @@ export class TestStack {
     await this.pulumi("cancel", "--yes");
     await this.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
     await this.sweep();
+    this.discard();
+  }
+
+  /** Forgets the stack, without asking what is left of what it made. */
+  discard(): void {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(join(checkoutRoot, ".pgha", "ssh", this.name), { recursive: true, force: true });
   }

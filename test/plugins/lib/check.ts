@@ -3,7 +3,7 @@ import type { Failure, Properties, Property, ResourceType } from "./plugin";
 import { isObject, isUnknown, plainObject, type Value, type Values } from "./wire";
 
 /** The inputs as the resource sees them: no secret marks, defaults filled in, dependent inputs settled. */
-export function planned(type: ResourceType, inputs: Values): Values {
+export function planned(type: Pick<ResourceType, "inputs" | "normalise">, inputs: Values): Values {
   const filled = withDefaults(type.inputs, plainObject(inputs));
   return type.normalise ? type.normalise(filled) : filled;
 }
@@ -11,18 +11,26 @@ export function planned(type: ResourceType, inputs: Values): Values {
 function withDefaults(properties: Properties, values: Values): Values {
   const filled: Values = { ...values };
   for (const [key, property] of Object.entries(properties)) {
-    const value = filled[key];
-    if (value === undefined && property.default !== undefined) {
-      filled[key] = property.default;
-    } else if (property.fields && isObject(value)) {
+    const value = filled[key] ?? property.default;
+    if (value === undefined) {
+      continue;
+    }
+    filled[key] = value;
+    if (property.fields && isObject(value)) {
       filled[key] = withDefaults(property.fields, value);
+    } else if (property.unordered && Array.isArray(value)) {
+      filled[key] = [...value].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
     }
   }
   return filled;
 }
 
 /** Every fault of the inputs at once; unknown values are let through. */
-export function failures(type: ResourceType, token: string, inputs: Values): Failure[] {
+export function failures(
+  type: Pick<ResourceType, "inputs" | "normalise" | "check">,
+  token: string,
+  inputs: Values,
+): Failure[] {
   const values = plainObject(inputs);
   const found = checkObject(type.inputs, values, "", token);
   if (found.length > 0 || !type.check) {

@@ -9,8 +9,10 @@ import { Struct, type JavaScriptValue } from "google-protobuf/google/protobuf/st
 import { failures, planned } from "./check";
 import { changes } from "./diff";
 import { EngineLog } from "./log";
+import { observedInputs } from "./observed";
 import type { Change, Context, Plugin, ResourceType } from "./plugin";
-import { plainObject, secret, UNKNOWN, type Values } from "./wire";
+import { settingsOf } from "./settings";
+import { isUnknown, plainObject, secret, UNKNOWN, type Values } from "./wire";
 
 const values = (struct: Struct | undefined): Values => (struct ? (struct.toJavaScript() as Values) : {});
 
@@ -48,11 +50,14 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
   };
 
   /** Runs work with a context of the resource; its log lines reach the engine before the answer does. */
-  const within = async <T>(urn: string, timeout: number, work: (context: Context) => Promise<T>): Promise<T> => {
+  const within = async <T>(
+    { urn, id = "", timeout = 0 }: { urn: string; id?: string; timeout?: number },
+    work: (context: Context) => Promise<T>,
+  ): Promise<T> => {
     const signal =
       timeout > 0 ? AbortSignal.any([cancelled.signal, AbortSignal.timeout(timeout * 1000)]) : cancelled.signal;
     try {
-      return await work({ name: parseUrn(urn).name, signal, log: log.of(urn) });
+      return await work({ name: parseUrn(urn).name, id, signal, log: log.of(urn) });
     } finally {
       await log.flush();
     }
@@ -72,20 +77,17 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
   const methods = {
     checkConfig(request: proto.CheckRequest): proto.CheckResponse {
       const response = new proto.CheckResponse().setInputs(request.getNews());
-      const extra = Object.keys(values(request.getNews())).filter(
-        (key) => !["version", "pluginDownloadURL"].includes(key) && !key.startsWith("__"),
-      );
+      const found = settingsOf(plugin, values(request.getNews())).failures;
       response.setFailuresList(
-        extra.map((key) =>
-          new proto.CheckFailure()
-            .setProperty(key)
-            .setReason(`the stand-in plugin "${plugin.name}" has no provider setting "${key}"`),
-        ),
+        found.map(({ property, reason }) => new proto.CheckFailure().setProperty(property).setReason(reason)),
       );
       return response;
     },
     diffConfig: () => new proto.DiffResponse().setChanges(proto.DiffResponse.DiffChanges.DIFF_NONE),
-    configure: () => new proto.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true),
+    configure(request: proto.ConfigureRequest): proto.ConfigureResponse {
+      plugin.configure?.(settingsOf(plugin, values(request.getArgs())).settings);
+      return new proto.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
+    },
 
     check(request: proto.CheckRequest): proto.CheckResponse {
       const { type, token } = find(request.getUrn());
@@ -108,7 +110,7 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
       const { type } = find(request.getUrn());
       const state = plainObject(values(request.getOlds()));
       const oldInputs = request.hasOldInputs() ? values(request.getOldInputs()) : inputsOf(type, state);
-      return diffResponse(changes(type, oldInputs, values(request.getNews()), state));
+      return diffResponse(type, changes(type, oldInputs, values(request.getNews()), state), values(request.getNews()));
     },
 
     async create(request: proto.CreateRequest): Promise<proto.CreateResponse> {
@@ -117,7 +119,7 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
       if (request.getPreview()) {
         return new proto.CreateResponse().setProperties(outputs(type, inputs, unknown(type)));
       }
-      return within(request.getUrn(), request.getTimeout(), async (context) => {
+      return within({ urn: request.getUrn(), timeout: request.getTimeout() }, async (context) => {
         const created = await type.create(planned(type, inputs), context);
         return new proto.CreateResponse().setId(created.id).setProperties(outputs(type, inputs, created.outputs));
       });
@@ -127,38 +129,58 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
       const { type } = find(request.getUrn());
       const inputs = values(request.getNews());
       const state = plainObject(values(request.getOlds()));
-      const kept = Object.fromEntries(type.computed.map((key) => [key, state[key]]));
+      const old = kept(type, state);
       if (request.getPreview()) {
-        return new proto.UpdateResponse().setProperties(outputs(type, inputs, type.recomputes ? unknown(type) : kept));
+        return new proto.UpdateResponse().setProperties(outputs(type, inputs, type.recomputes ? unknown(type) : old));
       }
-      return within(request.getUrn(), request.getTimeout(), async (context) => {
-        const computed = type.update ? await type.update(planned(type, inputs), state, context) : kept;
-        return new proto.UpdateResponse().setProperties(outputs(type, inputs, computed));
+      const place = { urn: request.getUrn(), id: request.getId(), timeout: request.getTimeout() };
+      return within(place, async (context) => {
+        const computed = type.update ? await type.update(planned(type, inputs), state, context) : old;
+        return new proto.UpdateResponse().setProperties(outputs(type, inputs, computedOf(type, computed)));
       });
     },
 
     async delete(request: proto.DeleteRequest): Promise<Empty> {
       const { type } = find(request.getUrn());
       const state = plainObject(values(request.getProperties()));
-      await within(request.getUrn(), request.getTimeout(), async (context) =>
-        type.delete?.(planned(type, inputsOf(type, state)), state, context),
-      );
+      const place = { urn: request.getUrn(), id: request.getId(), timeout: request.getTimeout() };
+      await within(place, async (context) => type.delete?.(planned(type, inputsOf(type, state)), state, context));
       return new Empty();
     },
 
-    read(request: proto.ReadRequest): proto.ReadResponse {
-      find(request.getUrn());
-      if (Object.keys(values(request.getProperties())).length === 0) {
+    async read(request: proto.ReadRequest): Promise<proto.ReadResponse> {
+      const { type } = find(request.getUrn());
+      const state = values(request.getProperties());
+      if (Object.keys(state).length === 0) {
         throw new Error(`the stand-in plugin "${plugin.name}" can't import or look up resources`);
       }
-      return new proto.ReadResponse()
+      const response = new proto.ReadResponse();
+      if (!type.read) {
+        return response.setId(request.getId()).setProperties(request.getProperties()).setInputs(request.getInputs());
+      }
+      const place = { urn: request.getUrn(), id: request.getId() };
+      const observed = await within(place, async (context) => type.read!(plainObject(state), context));
+      if (!observed) return response; // an empty id says that it is gone
+      const inputs = observedInputs(type, values(request.getInputs()), observed);
+      return response
         .setId(request.getId())
-        .setProperties(request.getProperties())
-        .setInputs(request.getInputs());
+        .setProperties(outputs(type, inputs, { ...kept(type, state), ...computedOf(type, observed) }))
+        .setInputs(struct(inputs));
     },
 
-    invoke(request: proto.InvokeRequest): never {
-      throw new Error(`the stand-in plugin "${plugin.name}" has no function ${request.getTok()}`);
+    async invoke(request: proto.InvokeRequest): Promise<proto.InvokeResponse> {
+      const token = request.getTok();
+      const lookup = plugin.functions && Object.hasOwn(plugin.functions, token) ? plugin.functions[token] : undefined;
+      if (!lookup) throw new Error(`the stand-in plugin "${plugin.name}" has no function ${token}`);
+      const given = plainObject(values(request.getArgs()));
+      const response = new proto.InvokeResponse();
+      const found = failures(lookup, token, given);
+      if (found.length > 0) {
+        return response.setFailuresList(
+          found.map(({ property, reason }) => new proto.CheckFailure().setProperty(property).setReason(reason)),
+        );
+      }
+      return response.setReturn(struct(await lookup.call(planned(lookup, given))));
     },
     getSchema: () =>
       new proto.GetSchemaResponse().setSchema(JSON.stringify({ name: plugin.name, version: plugin.version })),
@@ -187,16 +209,27 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
   return port;
 }
 
+/** The computed outputs that the state has. */
+const kept = (type: ResourceType, state: Values): Values =>
+  Object.fromEntries(type.computed.map((key) => [key, state[key]]));
+
+/** The computed outputs among what was observed. */
+const computedOf = (type: ResourceType, observed: Values): Values =>
+  Object.fromEntries(Object.entries(observed).filter(([key]) => type.computed.includes(key)));
+
 const inputsOf = (type: ResourceType, state: Values): Values =>
   Object.fromEntries(Object.entries(state).filter(([key]) => Object.hasOwn(type.inputs, key)));
 
-function diffResponse(found: Change[]): proto.DiffResponse {
+function diffResponse(type: ResourceType, found: Change[], news: Values): proto.DiffResponse {
   const { DIFF_NONE, DIFF_SOME } = proto.DiffResponse.DiffChanges;
   const response = new proto.DiffResponse().setChanges(found.length > 0 ? DIFF_SOME : DIFF_NONE);
   const roots = (list: Change[]): string[] => [...new Set(list.map(({ path }) => path.replace(/[.[].*$/s, "")))];
   response.setDiffsList(roots(found));
   response.setReplacesList(roots(found.filter(({ replace }) => replace)));
   response.setHasdetaileddiff(true);
+  const renamed = found.some(({ path }) => path === type.named);
+  const sameName = type.named !== undefined && !renamed && !isUnknown(news[type.named]);
+  response.setDeletebeforereplace(Boolean(type.deleteBeforeReplace) || sameName);
   for (const { path, kind, replace, input } of found) {
     const name = `${kind.toUpperCase()}${replace ? "_REPLACE" : ""}` as keyof typeof proto.PropertyDiff.Kind;
     const detail = new proto.PropertyDiff().setKind(proto.PropertyDiff.Kind[name]).setInputdiff(input);

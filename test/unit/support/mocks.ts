@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { awsCalls, awsOutputs, type Calls } from "./mocks-aws";
 import { placeholder } from "./placeholders";
 
 type Properties = Record<string, unknown>;
@@ -35,10 +36,14 @@ const outputsOf: Record<string, (name: string, inputs: Properties) => Properties
     hostKey: { publicKey: (hostKey as { publicKey?: string } | undefined)?.publicKey },
     incarnation: `incarnation-of-${name}`,
   }),
+  ...awsOutputs,
 };
 
-/** Mocks that know what this project makes and throw at everything else. */
-export const strictMocks: pulumi.runtime.Mocks = {
+/**
+ * Mocks that know what this project makes and asks, and throw at everything else.
+ * @param calls answers in place of the usual ones
+ */
+export const strictMocks = (calls: Calls = {}): pulumi.runtime.Mocks => ({
   newResource({ type, name, inputs, custom }) {
     // Components have no provider: nothing comes back but what they registered.
     if (!custom) return { id: undefined, state: {} };
@@ -50,7 +55,9 @@ export const strictMocks: pulumi.runtime.Mocks = {
       ? { id: undefined, state: known }
       : { id: `id-of-${name}`, state: { ...known, ...outputs(name, known) } };
   },
-  call({ token }) {
-    throw new Error(`unmocked call of ${token}`);
+  call({ token, inputs }) {
+    const answer = { ...awsCalls, ...calls }[token];
+    if (!answer) throw new Error(`unmocked call of ${token}`);
+    return answer(inputs as Properties);
   },
-};
+});

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { strictMocks } from "./mocks";
+import { ProviderError, type Calls } from "./mocks-aws";
 
 type Properties = Record<string, unknown>;
 
@@ -22,6 +23,13 @@ export interface Registered {
   /** URNs. */
   dependencies: string[];
   deletedWith: string;
+  /** Inputs that count at creation only. */
+  ignoreChanges: string[];
+  /** Pulumi refuses to delete it. */
+  protect: boolean;
+  /** Pulumi forgets it instead of deleting it. */
+  retainOnDelete: boolean;
+  deleteBeforeReplace: boolean;
   /** Outputs registered by a component or the stack. */
   outputs?: Properties;
 }
@@ -53,6 +61,10 @@ interface Request {
   getObject(): Struct | undefined;
   getDependenciesList(): string[];
   getDeletedwith(): string;
+  getIgnorechangesList(): string[];
+  getProtect(): boolean;
+  getRetainondelete(): boolean;
+  getDeletebeforereplace(): boolean;
   getAdditionalsecretoutputsList(): string[];
 }
 interface Response {
@@ -96,6 +108,10 @@ function record(monitor: Monitor): Recording {
         inputs: marked(request.getObject()?.toJavaScript() ?? {}) as Properties,
         dependencies: request.getDependenciesList(),
         deletedWith: request.getDeletedwith(),
+        ignoreChanges: request.getIgnorechangesList(),
+        protect: request.getProtect(),
+        retainOnDelete: request.getRetainondelete(),
+        deleteBeforeReplace: request.getDeletebeforereplace(),
       });
       const state = response.getObject();
       const properties = state.toJavaScript();
@@ -115,7 +131,8 @@ function record(monitor: Monitor): Recording {
   const invoke = monitor.invoke.bind(monitor);
   monitor.invoke = (request, callback) =>
     invoke(request, (error, response) => {
-      if (error) refused.push(error);
+      // An error that the mocks answer with on purpose is the program's to deal with.
+      if (error && !(error instanceof ProviderError)) refused.push(error);
       callback(error, response);
     });
   return { registered, refused };
@@ -127,25 +144,45 @@ export interface Run {
   outputs: Properties;
 }
 
-/** Runs a program under strict mocks. @param preview as in `pulumi preview`: what a provider makes up is not known */
+/**
+ * Runs a program under strict mocks.
+ * @param preview as in `pulumi preview`: what a provider makes up is not known
+ * @param calls answers of provider functions in place of the usual ones
+ */
 export async function runProgram(
   program: () => unknown,
   {
     config = {},
     stack = "dev",
     preview = false,
-  }: { config?: Record<string, string>; stack?: string; preview?: boolean },
+    calls,
+  }: { config?: Record<string, string>; stack?: string; preview?: boolean; calls?: Calls },
 ): Promise<Run> {
-  await pulumi.runtime.setMocks(strictMocks, "pgha", stack, preview);
+  await pulumi.runtime.setMocks(strictMocks(calls), "pgha", stack, preview);
   const { registered, refused } = record(pulumi.runtime.getMonitor() as unknown as Monitor);
   pulumi.runtime.setAllConfig(config);
   // What fails where nobody waits for it, as an `apply` whose result is not used, fails `pulumi up` too.
   const listeners = process.listeners("unhandledRejection");
-  const note = (reason: unknown) => void refused.push(reason as Error);
+  // A resource whose inputs failed is never registered, and what depends on it would be waited for without end.
+  let giveUp: NodeJS.Timeout | undefined;
+  let abandon: (reason: unknown) => void;
+  const stuck = new Promise<never>((_, reject) => (abandon = reject));
+  const note = (reason: unknown) => {
+    refused.push(reason as Error);
+    giveUp ??= setTimeout(() => abandon(reason), 2000);
+  };
   process.removeAllListeners("unhandledRejection").on("unhandledRejection", note);
+  // Pulumi takes a stack trace for every property of every resource; with source maps they would be most of the run.
+  const mapped = process.sourceMapsEnabled;
+  process.setSourceMapsEnabled(false);
   try {
-    const outputs = ((await pulumi.runtime.runInPulumiStack(async () => program())) ?? {}) as Properties;
-    await waitForRPCs();
+    const run = pulumi.runtime
+      .runInPulumiStack(async () => program())
+      .then(async (outputs) => {
+        await waitForRPCs();
+        return outputs;
+      });
+    const outputs = ((await Promise.race([run, stuck])) ?? {}) as Properties;
     await new Promise(setImmediate);
     if (refused.length > 0) throw refused[0]!;
     return { resources: new Map(registered.map((resource) => [resource.urn, resource])), outputs };
@@ -153,6 +190,8 @@ export async function runProgram(
     // What was refused first is the cause of what failed after it.
     throw refused[0] ?? error;
   } finally {
+    clearTimeout(giveUp);
+    process.setSourceMapsEnabled(mapped);
     process.off("unhandledRejection", note);
     for (const listener of listeners) process.on("unhandledRejection", listener);
   }
@@ -161,14 +200,16 @@ export async function runProgram(
 /** Runs this project's program, `index.ts`, with a stack's configuration. */
 export function runIndex(
   config: Record<string, string>,
-  options: { stack?: string; preview?: boolean } = {},
+  options: { stack?: string; preview?: boolean; calls?: Calls } = {},
 ): Promise<Run> {
   const file = require.resolve(join(__dirname, "../../../index.ts"));
   return runProgram(
     () => {
       delete require.cache[file];
       // eslint-disable-next-line @typescript-eslint/no-require-imports -- an import runs a program once only
-      return require(file) as unknown;
+      const exported = require(file) as unknown;
+      // An async program exports a function, which Pulumi calls.
+      return typeof exported === "function" ? (exported() as unknown) : exported;
     },
     { config, ...options },
   );

@@ -1,52 +1,11 @@
 import { readFileSync } from "node:fs";
-import type { NodeOutput } from "../../components/outputs";
-import { Incus } from "../../components/incus/api";
-import { STACK_KEY, type IncusInstance } from "../../components/incus/model";
-import { becomesStopped, freeze, patiently, start } from "../../components/incus/power";
-import type { Cluster } from "../cluster";
-import { OpsError } from "../errors";
-import { run } from "../process";
-
-/** Power and disk of a cluster's machines. */
-export interface Power {
-  /** Why machines cannot be switched off here; undefined: they can. */
-  readonly unavailable?: string;
-  /** Takes a machine's power away. Its peers hear nothing: no connection is closed, packets are just not answered. */
-  off(node: NodeOutput): Promise<void>;
-  /** Shuts a machine down cleanly. */
-  stop(node: NodeOutput): Promise<void>;
-  /** Has a machine stand still, as a virtual machine that its host has paused. */
-  freeze(node: NodeOutput): Promise<void>;
-  /** Undoes what is above, as far as there is anything to undo. @returns what that was */
-  on(node: NodeOutput): Promise<string[]>;
-  /**
-   * Lets a machine's disk hold no more than what only this machine has now, and so many MiB. What it shares with its image
-   * counts among these.
-   */
-  restrictDisk(node: NodeOutput, besideOwnMiB: number): Promise<void>;
-  /** Undoes that. A disk that is full to the last must be given space first. @returns what there was to undo */
-  restoreDisk(node: NodeOutput): Promise<string[]>;
-}
-
-/** Power over a cluster's machines, by its driver. */
-export function powerOf({ outputs }: Cluster): Power {
-  const { driver, name } = outputs.cluster;
-  return driver === "aws" ? noPower("drills cannot switch machines of the driver aws off yet") : incusPower(name);
-}
-
-function noPower(unavailable: string): Power {
-  const refuse = () => Promise.reject(new OpsError(unavailable));
-  const nothing = () => Promise.resolve([]);
-  return {
-    unavailable,
-    off: refuse,
-    stop: refuse,
-    freeze: refuse,
-    on: nothing,
-    restrictDisk: refuse,
-    restoreDisk: nothing,
-  };
-}
+import type { NodeOutput } from "../../../components/outputs";
+import { Incus } from "../../../components/incus/api";
+import { STACK_KEY, type IncusInstance } from "../../../components/incus/model";
+import { becomesStopped, freeze, patiently, start } from "../../../components/incus/power";
+import { OpsError } from "../../errors";
+import { run } from "../../process";
+import type { Power } from ".";
 
 /** Keeps the size that a machine's disk had, or "none", so that whoever heals need not know it. */
 const sizeMark = "user.pgha.drill-disk";
@@ -74,6 +33,8 @@ export function incusPower(cluster: string, incus = new Incus(), links: Links = 
     patiently(() => incus.edit<IncusInstance>(pathOf(node), change));
 
   return {
+    cannot: () => undefined,
+
     async off(node) {
       const link = linkOf(await instance(node));
       // Processes that are killed have their connections closed. With the cable pulled first nobody hears of that.

@@ -1,0 +1,134 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { Endpoint, NodeMachine } from "../driver";
+import { clientNames, ports, type Plan } from "../plan";
+import type { Firewall } from "./firewall";
+import { endpointPorts } from "./flows";
+import type { AwsNetwork } from "./network";
+import { tagsOf } from "./tags";
+
+export interface AwsEndpointArgs {
+  plan: Plan;
+  network: AwsNetwork;
+  firewall: Firewall;
+  proxies: NodeMachine[];
+}
+
+/**
+ * One name for clients: a network load balancer in front of the proxies, internal unless `aws.public`. It asks each proxy whether
+ * what a port is for is really behind it (`/write`: a leader, `/read`: a replica, `/pooled`: a leader whose PgBouncer accepts).
+ *
+ * It costs by the hour, and by connections and bytes.
+ */
+export class AwsEndpoint extends pulumi.ComponentResource {
+  readonly endpoint: Endpoint;
+  private readonly prefix: string;
+
+  constructor(name: string, args: AwsEndpointArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("pgha:index:AwsEndpoint", name, {}, opts);
+    this.prefix = name;
+    const { plan, network, firewall } = args;
+    const { zones, public: open, protect, vpc } = plan.settings.aws!;
+    // In an existing VPC the settings name the subnets, whether clients are inside or outside.
+    const tier = open && !vpc ? "public" : "clients";
+    const balancer = new aws.lb.LoadBalancer(
+      `${name}-balancer`,
+      {
+        name: plan.cluster,
+        internal: !open,
+        loadBalancerType: "network",
+        subnets: zones.map((zone) => network.subnet(tier, zone)),
+        securityGroups: [firewall.id("endpoint")],
+        // There may be fewer proxies than zones: each zone's address leads to all of them.
+        enableCrossZoneLoadBalancing: true,
+        enableDeletionProtection: protect,
+        tags: tagsOf(plan, "endpoint"),
+      },
+      { parent: this, protect, deleteBeforeReplace: true, dependsOn: firewall.rulesOf("endpoint") },
+    );
+    for (const [use, port] of Object.entries(endpointPorts)) this.offer(args, balancer, use, port);
+    const [named] = clientNames(plan.settings);
+    if (named) this.name(args, balancer, named);
+    this.endpoint = { host: named ? pulumi.output(named) : balancer.dnsName, ports: endpointPorts };
+    this.registerOutputs({ host: this.endpoint.host });
+  }
+
+  /** A port of the balancer and the proxies behind it. */
+  private offer({ plan, network, proxies }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, use: string, port: number) {
+    const opts = { parent: this, deleteBeforeReplace: true };
+    const tags = tagsOf(plan, use);
+    const group = new aws.lb.TargetGroup(
+      `${this.prefix}-${use}`,
+      {
+        name: `${plan.cluster}-${use}`,
+        port,
+        protocol: "TCP",
+        vpcId: network.vpcId,
+        // By address, known before a machine exists. With the client's address kept, a machine could not reach itself through
+        // the balancer, and two of a client's connections by way of two zones could look like one.
+        targetType: "ip",
+        preserveClientIp: "false",
+        // A proxy that is taken away keeps its connections for so long, seconds; what is left then is cut rather than left hanging.
+        deregistrationDelay: 60,
+        connectionTermination: true,
+        healthCheck: {
+          enabled: true,
+          protocol: "HTTP",
+          port: String(ports.health),
+          path: `/${use}`,
+          matcher: "200",
+          interval: 10,
+          timeout: 5,
+          healthyThreshold: 2,
+          unhealthyThreshold: 2,
+        },
+        // In a failover all proxies are without a leader for a moment: their connections wait there, and must not be cut here.
+        targetHealthStates: [{ enableUnhealthyConnectionTermination: false }],
+        tags,
+      },
+      opts,
+    );
+    new aws.lb.Listener(
+      `${this.prefix}-${use}-listener`,
+      {
+        loadBalancerArn: balancer.arn,
+        port,
+        protocol: "TCP",
+        defaultActions: [{ type: "forward", targetGroupArn: group.arn }],
+        tags,
+      },
+      opts,
+    );
+    for (const { node, machine } of proxies) {
+      new aws.lb.TargetGroupAttachment(
+        `${this.prefix}-${use}-${node.name}`,
+        { targetGroupArn: group.arn, targetId: node.address, port },
+        // Taken out of the balancer before its machine goes.
+        { ...opts, dependsOn: machine.resource },
+      );
+    }
+  }
+
+  /** A name for the balancer in a private DNS zone of the cluster's own. */
+  private name({ plan, network }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, name: string): void {
+    const { dns, protect } = plan.settings.aws!;
+    const zone = new aws.route53.Zone(
+      `${this.prefix}-zone`,
+      {
+        name: dns,
+        comment: `pgha: clients of ${plan.cluster}`,
+        vpcs: [{ vpcId: network.vpcId }],
+        // Records that somebody else made in it go with it, unless the stack is protected.
+        forceDestroy: !protect,
+        tags: tagsOf(plan, "dns"),
+      },
+      { parent: this, protect },
+    );
+    const alias = { name: balancer.dnsName, zoneId: balancer.zoneId, evaluateTargetHealth: false };
+    new aws.route53.Record(
+      `${this.prefix}-record`,
+      { zoneId: zone.zoneId, name, type: "A", aliases: [alias] },
+      { parent: this, deleteBeforeReplace: true },
+    );
+  }
+}

@@ -1,0 +1,30 @@
+import * as aws from "@pulumi/aws";
+import * as pulumi from "@pulumi/pulumi";
+import type { AwsSettings } from "../settings-aws";
+
+/** The account of the Debian project, which publishes the official images (wiki.debian.org/Cloud/AmazonEC2Image). */
+export const debianAccount = "136693071363";
+
+const filter = (name: string, value: string) => ({ name, values: [value] });
+
+/** How the image is looked up: the one that the settings pin, else the newest official one. */
+export function imageQuery({ image }: Pick<AwsSettings, "image">): aws.ec2.GetAmiArgs {
+  // A pinned image may be past its deprecation date: it still boots.
+  if (image) return { filters: [filter("image-id", image)], includeDeprecated: true };
+  return {
+    owners: [debianAccount],
+    mostRecent: true,
+    filters: [
+      filter("name", "debian-13-amd64-*"),
+      filter("architecture", "x86_64"),
+      filter("virtualization-type", "hvm"),
+      filter("root-device-type", "ebs"),
+      filter("state", "available"),
+    ],
+  };
+}
+
+/** Id of the image that new machines are made from. Those that are there keep theirs. */
+export function imageId(settings: Pick<AwsSettings, "image">): pulumi.Output<string> {
+  return settings.image ? pulumi.output(settings.image) : aws.ec2.getAmiOutput(imageQuery(settings)).id;
+}

@@ -1,0 +1,29 @@
+import type { Reached } from "./ask";
+import { loadCluster } from "./cluster";
+import { SshRunner } from "./ssh";
+import { forClients } from "./tunnel";
+
+/** Options every command may have. */
+export interface Common {
+  stack: string;
+  json?: boolean;
+}
+
+/** Options of commands that are clients of the cluster as well. */
+export interface AsClient {
+  stack: string;
+  /** Without a tunnel through the bastion. */
+  direct?: boolean;
+}
+
+/** A stack's cluster, and the way to its nodes. */
+export async function reach(stack: string): Promise<Reached> {
+  const cluster = await loadCluster(stack);
+  return { cluster, runner: new SshRunner(cluster) };
+}
+
+/** As `reach`, for a command that connects to the proxies' ports: through the bastion, if there is one, unless told otherwise. */
+export async function reachAsClient({ stack, direct }: AsClient): Promise<Reached> {
+  const { cluster, runner } = await reach(stack);
+  return { cluster: direct ? cluster : await forClients(cluster), runner };
+}

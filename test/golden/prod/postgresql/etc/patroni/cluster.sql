@@ -1,0 +1,35 @@
+-- Written by pgha. Run by the leader as postgres, on the database postgres.
+SET log_min_error_statement = panic; -- a failing statement with a verifier in it must not reach the journal
+SELECT 'CREATE ROLE app_owner' WHERE to_regrole('app_owner') IS NULL \gexec
+SELECT 'CREATE ROLE app' WHERE to_regrole('app') IS NULL \gexec
+SELECT 'CREATE ROLE pgbouncer' WHERE to_regrole('pgbouncer') IS NULL \gexec
+ALTER ROLE app_owner LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD '[secret]';
+ALTER ROLE app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD '[secret]';
+ALTER ROLE pgbouncer LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD NULL;
+SELECT 'CREATE DATABASE app OWNER app_owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
+REVOKE CONNECT, TEMPORARY ON DATABASE app FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE app TO app;
+GRANT CONNECT ON DATABASE app TO pgbouncer;
+\connect app
+BEGIN;
+-- The owner makes tables; the application's user works with the rows of all of them, present and future.
+ALTER SCHEMA public OWNER TO app_owner;
+GRANT USAGE ON SCHEMA public TO app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app;
+ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;
+ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO app;
+CREATE SCHEMA IF NOT EXISTS pgha;
+REVOKE ALL ON SCHEMA pgha FROM PUBLIC;
+GRANT USAGE ON SCHEMA pgha TO pgbouncer;
+-- PgBouncer asks for the verifier of whoever logs in; never for a superuser's.
+CREATE OR REPLACE FUNCTION pgha.lookup(login text, OUT name text, OUT verifier text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  AS $$ SELECT rolname::text, rolpassword FROM pg_authid
+        WHERE rolname = login AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
+          AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) $$;
+REVOKE ALL ON FUNCTION pgha.lookup(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgha.lookup(text) TO pgbouncer;
+CREATE TABLE IF NOT EXISTS pgha.converged (one boolean PRIMARY KEY DEFAULT true CHECK (one), sha256 text NOT NULL);
+INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;
+COMMIT;

@@ -1,0 +1,160 @@
+/** A stack for AWS, brought up on this machine. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { checkoutRoot, stateDir } from "../../../scripts/env";
+import { rehearsalHome } from "../../../scripts/setup/plugins";
+import { operator } from "../../cloud/clients";
+import { Cloud } from "../../cloud/cloud";
+import { gatewayOf } from "../../cloud/bridge";
+import { services } from "../../plugins/aws/settings";
+import { TestStack, type RawSettings } from "./stack";
+import { becomesWhole, complaints, validation } from "./validation";
+
+const cidr = "10.94.0.0/22";
+
+/** Sizes that fit a laptop; the numbers are those of the types. */
+const machines = {
+  etcd: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
+  postgresql: { type: "t3.micro", cpus: 2, memory: 1024, disk: 8 },
+  haproxy: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
+};
+
+/** A step of a preview that changes something. */
+export interface PlannedStep {
+  /** "create", "update", "replace", ... */
+  op: string;
+  /** Name of the resource. */
+  name: string;
+}
+
+export class Rehearsal {
+  private constructor(
+    readonly cloud: Cloud,
+    readonly stack: TestStack,
+  ) {}
+
+  /**
+   * Starts a cloud and makes a stack in it, not up yet.
+   * @param of the stack whose file is taken: "staging", "prod"
+   * @param changes of its settings, beyond those that fit it to this machine
+   */
+  static async begin(of: string, changes: RawSettings = {}): Promise<Rehearsal> {
+    process.env.PULUMI_HOME = rehearsalHome();
+    const { settings, providers } = settingsOf(of);
+    const region = String(providers["aws:region"]);
+    const cloud = await Cloud.start({ folder: join(stateDir, "test", "cloud"), region, cidr });
+    try {
+      const stack = new TestStack(
+        `rehearse-${of}`,
+        { ...fitted(settings, cloud), ...changes },
+        providerSettings(providers, cloud),
+      );
+      await stack.init();
+      return new Rehearsal(cloud, stack);
+    } catch (error) {
+      await cloud.stop();
+      throw error;
+    }
+  }
+
+  /** What `up` would change now. */
+  async plan(...options: string[]): Promise<PlannedStep[]> {
+    const text = await this.stack.mustPulumi("preview", "--json", "--non-interactive", ...options);
+    const { steps } = JSON.parse(text) as { steps: { op: string; urn: string }[] };
+    return steps
+      .filter(({ op }) => op !== "same" && op !== "refresh")
+      .map(({ op, urn }) => ({ op, name: urn.split("::").at(-1)! }));
+  }
+
+  /** Brings it up. */
+  async up(): Promise<void> {
+    await this.stack.up();
+  }
+
+  /** The cluster works: the validation suite passes. */
+  async isWhole(): Promise<void> {
+    await becomesWhole(this.stack);
+    assert.equal(complaints(await validation(this.stack)), "");
+  }
+
+  /** Another `up` finds nothing to do, also when it looks at everything that is there. */
+  async staysAsItIs(): Promise<void> {
+    assert.deepEqual(await this.plan("--refresh"), []);
+    await this.stack.up("--refresh", "--expect-no-changes");
+  }
+
+  /**
+   * Changed settings show in the plan as just these steps, and then nothing is left to do.
+   * @param expected "update haproxy1-converge", ...
+   */
+  async changes(settings: RawSettings, expected: string[]): Promise<void> {
+    this.stack.set(settings);
+    const planned = await this.plan();
+    assert.deepEqual(planned.map(({ op, name }) => `${op} ${name}`).sort(), [...expected].sort());
+    await this.stack.up();
+    assert.deepEqual(await this.plan("--refresh"), []);
+  }
+
+  /** A protected stack is not destroyed, and is as whole as before. */
+  async refusesToBeDestroyed(): Promise<void> {
+    const { code, stdout, stderr } = await this.stack.pulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
+    assert.notEqual(code, 0, "destroy went through");
+    assert.match(stdout + stderr, /protected/);
+    assert.deepEqual(await this.plan("--refresh"), []);
+  }
+
+  /** Nothing is left of it, neither in AWS nor in Incus. */
+  async leavesNothing(): Promise<void> {
+    await this.stack.mustPulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
+    assert.deepEqual(await this.cloud.leftovers(), []);
+    assert.deepEqual(await this.stack.leftovers(), []);
+  }
+
+  /** Removes the stack and the cloud, whatever state they are in. */
+  async end(): Promise<void> {
+    // What is left of the stack goes with the cloud, so nothing is asked of it.
+    await this.cloud.stop();
+    this.stack.discard();
+  }
+}
+
+/** Settings of a committed stack, and those of its provider. */
+function settingsOf(name: string): { settings: RawSettings; providers: RawSettings } {
+  const text = readFileSync(join(checkoutRoot, `Pulumi.${name}.yaml`), "utf8");
+  const { config } = parse(text) as { config: RawSettings };
+  const ours = Object.entries(config).filter(([key]) => key.startsWith("pgha:"));
+  return {
+    settings: Object.fromEntries(ours.map(([key, value]) => [key.slice("pgha:".length), value])),
+    providers: Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith("aws:"))),
+  };
+}
+
+/** The settings with a name, addresses and sizes for this machine. */
+function fitted(settings: RawSettings, cloud: Cloud): RawSettings {
+  const aws = settings.aws as RawSettings;
+  return {
+    ...settings,
+    name: "pgha-rehearse",
+    network: { cidr },
+    machines,
+    aws: {
+      ...aws,
+      bastion: { type: "t3.nano", allow: [`${gatewayOf(cidr)}/32`] },
+      volume: { ...(aws.volume as RawSettings), size: 4 },
+      ssmEndpoint: cloud.insideEndpoint,
+    },
+  };
+}
+
+/** How a provider is told of a cloud that is not AWS; as for any other one with AWS' interfaces. */
+const providerSettings = (committed: RawSettings, cloud: Cloud): RawSettings => ({
+  ...committed,
+  "aws:accessKey": operator.accessKey,
+  "aws:secretKey": operator.secretKey,
+  "aws:skipCredentialsValidation": true,
+  "aws:skipMetadataApiCheck": true,
+  "aws:skipRequestingAccountId": true,
+  "aws:endpoints": [Object.fromEntries(services.map((name) => [name, cloud.endpoint]))],
+});

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { utils } from "ssh2";
+import type { Cluster } from "../../ops/cluster";
+import { OpsError } from "../../ops/errors";
+import { SshRunner } from "../../ops/ssh";
+import { formatTunnel, forClients, openTunnel } from "../../ops/tunnel";
+import { startSshd, type Sshd } from "../plugins/sshd";
+import { behindBastion, fakeCluster } from "./ops-fixture";
+
+const newKey = () => utils.generateKeyPairSync("ed25519");
+
+/** A server that answers each line with its own port and the line, as a proxy's port would. */
+async function echo(): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on("data", (data) => socket.write(`${(server.address() as AddressInfo).port} ${data.toString()}`));
+    socket.on("error", () => undefined);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+async function ask(port: number, line: string): Promise<string> {
+  const socket = connect(port, "127.0.0.1");
+  socket.write(line);
+  const [data] = (await once(socket, "data")) as [Buffer];
+  socket.end();
+  return data.toString();
+}
+
+describe("through a bastion", function () {
+  this.timeout(20_000);
+  const operator = newKey();
+  const hostKeys = { bastion: newKey(), node: newKey() };
+  let bastion: Sshd;
+  let node: Sshd;
+  let cluster: Cluster;
+  const open: Server[] = [];
+
+  beforeEach(async () => {
+    bastion = await startSshd(hostKeys.bastion.private, operator.public, []);
+    node = await startSshd(hostKeys.node.private, operator.public, []);
+    cluster = behindBastion();
+    const hostKey = hostKeys.bastion.public.trim();
+    cluster.outputs.cluster.bastion = { host: "127.0.0.1", port: bastion.port, user: "jump", hostKey };
+    cluster.outputs.ssh.privateKey = operator.private;
+    for (const each of cluster.nodes) {
+      each.address = "127.0.0.1";
+      each.hostKey = hostKeys.node.public.trim();
+    }
+  });
+  afterEach(async () => {
+    // The shared connection would live on for a minute.
+    await promisify(execFile)("ssh", ["-F", join(cluster.folder, "config"), "-O", "exit", "bastion"]).catch(
+      () => undefined,
+    );
+    await Promise.all([bastion.close(), node.close()]);
+    for (const server of open.splice(0)) server.close();
+  });
+
+  /** The runner; its nodes listen on the port of the test's server. */
+  function makeRunner(port = node.port): SshRunner {
+    const runner = new SshRunner(cluster);
+    const config = join(cluster.folder, "config");
+    writeFileSync(config, readFileSync(config, "utf8").replaceAll(/^Host (?!bastion|\*).*$/gm, `$&\n  Port ${port}`));
+    return runner;
+  }
+
+  it("scripts run on all nodes, over one login to it", async () => {
+    const runner = makeRunner();
+    const results = await Promise.all(cluster.nodes.map(({ name }) => runner.run(name, "true")));
+    assert.deepEqual(
+      results.map(({ unreachable }) => unreachable),
+      cluster.nodes.map(() => undefined),
+    );
+    assert.equal(bastion.logins(), 1);
+    assert.equal(node.logins(), cluster.nodes.length);
+  });
+
+  it("a node that is away is told from a bastion that is away or another one", async () => {
+    assert.equal((await makeRunner(1).run("etcd1", "true")).unreachable, "the bastion gets no connection to it");
+    cluster.outputs.cluster.bastion!.hostKey = hostKeys.node.public.trim();
+    const other = await makeRunner().run("etcd1", "true");
+    assert.equal(other.unreachable, "the bastion 127.0.0.1 lets nobody through: its SSH host key is not the stack's");
+    cluster.outputs.cluster.bastion = { ...cluster.outputs.cluster.bastion!, host: "127.0.0.2", port: 1 };
+    const away = await makeRunner().run("etcd1", "true");
+    assert.match(away.unreachable!, /^the bastion 127\.0\.0\.2 lets nobody through: .*Connection refused$/);
+  });
+
+  it("each port of each proxy has a way of its own", async () => {
+    const { proxies } = cluster.outputs.cluster;
+    for (const proxy of proxies) {
+      for (const use of ["write", "read", "stats", "pooled"] as const) {
+        const server = await echo();
+        open.push(server);
+        proxy.ports[use] = (server.address() as AddressInfo).port;
+      }
+    }
+    const near = (await forClients(cluster)).outputs.cluster.proxies;
+    assert.notDeepEqual(near, proxies);
+    for (const [index, { name, host, ports }] of near.entries()) {
+      assert.deepEqual([name, host], [proxies[index]!.name, "127.0.0.1"]);
+      for (const use of ["write", "read", "stats", "pooled"] as const)
+        assert.equal(await ask(ports[use], "hello"), `${proxies[index]!.ports[use]} hello`);
+    }
+    assert.equal(bastion.logins(), 1);
+  });
+
+  it("a connection that nobody answers behind it is closed", async () => {
+    cluster.outputs.cluster.proxies[0]!.ports.write = 1;
+    const [proxy] = await openTunnel(cluster);
+    const socket = connect(proxy!.ports.write, "127.0.0.1");
+    socket.resume();
+    await once(socket, "close");
+  });
+
+  it("local ports may be chosen, and are refused when they are taken", async () => {
+    const taken = await echo();
+    open.push(taken);
+    const { port } = taken.address() as AddressInfo;
+    await assert.rejects(
+      openTunnel(cluster, port),
+      (error) => error instanceof OpsError && error.message.includes(`port ${port} of 127.0.0.1 is in use`),
+    );
+  });
+
+  it("a person is told the ports, and commands without a password", async () => {
+    const proxies = await openTunnel(cluster);
+    const text = formatTunnel(cluster, proxies);
+    assert.doesNotMatch(text, /s3cret/);
+    assert.match(text, new RegExp(`^haproxy1 +${proxies[0]!.ports.pooled} +${proxies[0]!.ports.write} `, "m"));
+    assert.match(text, new RegExp(`psql ".* port='${proxies.map(({ ports }) => ports.write).join()}'.*app_owner`));
+  });
+});
+
+describe("without a bastion", () => {
+  it("clients connect directly, and there is no tunnel to open", async () => {
+    const cluster = fakeCluster();
+    assert.equal(await forClients(cluster), cluster);
+    await assert.rejects(openTunnel(cluster), /stack dev has no bastion/);
+  });
+});

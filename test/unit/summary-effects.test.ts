@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { convergeCommand, convergeInput } from "../../cloud-init/converge";
+import { nodeFiles } from "../../cloud-init/node-files";
+import { tls } from "../../cloud-init/tls";
+import { roles, type Role } from "../../components/plan";
+import { dynamicConfiguration, matches, rules, rulesFor, secretPaths, type Rule } from "../../scripts/summary/effects";
+import { parameterChange } from "../../scripts/summary/parameters";
+import { bash, temporaryFolder } from "./support/bash";
+import { secretFiles } from "./support/nodes";
+import { plan, planOnAws } from "./support/settings";
+import { innerScript } from "./support/shell";
+
+/** What the real script calls; everything that would touch this machine, or wait, does nothing. */
+const stubs = `
+exec 3>&1 >/dev/null
+systemctl() { case $1 in restart | reload) echo "$1 \${*: -1}" >&3 ;; esac; }
+pgbouncer_admin() { [[ $1 != RELOAD ]] || echo "reload pgbouncer" >&3; }
+for name in find_changes install_files haproxy wait_for soon start_service rm note_done rest dynamic_in_place /opt/patroni/bin/patroni; do
+  eval "$name() { :; }"
+done
+for name in is_leader pending_restart lowered; do eval "$name() { return 1; }"; done
+in_turn() { "$1"; }
+stage_for_check() { echo "$stage"; }
+own_state() { echo replica; }
+`;
+
+// With every service that can be switched on.
+const wholes = { Incus: plan({ clock: "witnessed" }), AWS: planOnAws({ clock: "witnessed" }) };
+
+for (const [place, whole] of Object.entries(wholes)) {
+  const nodeOf = (role: Role) => whole[role][0]!;
+  const secretPathsOf = (role: Role) => secretFiles(whole, nodeOf(role)).map(({ path }) => path);
+  const pathsOf = (role: Role) => [
+    ...nodeFiles(whole, nodeOf(role)).map(({ path }) => path),
+    ...secretPathsOf(role),
+    tls.ca,
+    tls.cert,
+  ];
+
+  describe(`what a changed file does on ${place}`, () => {
+    const folder = temporaryFolder();
+
+    /** Units that a role's real converge step restarts and reloads when just these files have changed. */
+    function done(role: Role, changes: string[][]): string[][] {
+      const node = nodeOf(role);
+      const command = convergeCommand(whole, node, nodeFiles(whole, node));
+      const [head] = innerScript(command).split(/\nwait_for \d+ "cloud-init/);
+      const runs = changes.map((paths) => {
+        const set = paths.map((path) => `[${path}]=1`).join(" ");
+        return `(changed=(${set}); converge) || echo "failed" >&3; echo "--" >&3`;
+      });
+      const { code, stdout, stderr } = bash(
+        `mktemp() { mkdir -p "$STAGE" && echo "$STAGE"; }\n${head}\n${stubs}\n${runs.join("\n")}`,
+        { input: convergeInput(secretFiles(whole, node)), env: { STAGE: join(folder(), role) } },
+      );
+      assert.equal(code, 0, stderr);
+      const parts = stdout.split("--\n").slice(0, -1);
+      return parts.map((part) => part.split("\n").filter(Boolean).sort());
+    }
+
+    const said = (found: Rule[]) =>
+      found.map(({ kind, unit }) => `${kind === "reload" ? "reload" : "restart"} ${unit}`).sort();
+
+    for (const role of roles) {
+      it(`on a node of ${role} is what its converge script does, file by file`, () => {
+        const paths = pathsOf(role);
+        const outcomes = done(
+          role,
+          paths.map((path) => [path]),
+        );
+        assert.equal(outcomes.length, paths.length);
+        assert.deepEqual(
+          paths.map((path, index) => ({ path, does: outcomes[index] })),
+          paths.map((path) => ({ path, does: said(rulesFor(role, [path])) })),
+        );
+      });
+
+      it(`on a node of ${role} is told of all files at once, too`, () => {
+        assert.deepEqual(done(role, [pathsOf(role)]), [said(rulesFor(role, pathsOf(role)))]);
+      });
+
+      it(`has no rule for ${role} that no file of a node meets`, () => {
+        for (const rule of rules[role].flat()) {
+          for (const pattern of rule.files) {
+            assert.ok(
+              pathsOf(role).some((path) => matches(path, pattern)),
+              `${pattern} of ${rule.unit}`,
+            );
+          }
+        }
+      });
+
+      it(`knows where the secrets of ${role} are`, () => {
+        const secrets = secretPathsOf(role).filter((path) => path !== tls.key);
+        assert.deepEqual(
+          secretPaths[role].filter((path) => path !== tls.cert),
+          secrets,
+        );
+      });
+    }
+
+    it("is a matter of its parameters for the cluster-wide configuration", () => {
+      assert.ok(pathsOf("postgresql").includes(dynamicConfiguration));
+      assert.deepEqual(rulesFor("postgresql", [dynamicConfiguration]), []);
+    });
+  });
+}
+
+describe("changed parameters of PostgreSQL", () => {
+  const change = (before: object, after: object) => {
+    const json = (parameters: object) => JSON.stringify({ ttl: 20, postgresql: { parameters } });
+    return parameterChange(json(before), json(after));
+  };
+
+  it("that a running server takes up", () => {
+    const found = change({ work_mem: "1MB", log_checkpoints: "on" }, { work_mem: "8MB" });
+    assert.deepEqual(found, { changed: ["log_checkpoints", "work_mem"], restart: [], unsure: [], leaderFirst: false });
+  });
+
+  it("that need a restart; the leader goes first when one that standbys must have is lowered", () => {
+    assert.deepEqual(change({ max_connections: 200 }, { max_connections: 300 }).restart, ["max_connections"]);
+    assert.equal(change({ max_connections: 200 }, { max_connections: 300 }).leaderFirst, false);
+    assert.equal(change({ max_connections: 200 }, { max_connections: 100 }).leaderFirst, true);
+    assert.equal(change({ shared_buffers: "2GB" }, { shared_buffers: "1GB" }).leaderFirst, false);
+  });
+
+  it("of an extension, of which only the server knows", () => {
+    assert.deepEqual(change({}, { "pg_stat_statements.max": 5000 }).unsure, ["pg_stat_statements.max"]);
+  });
+
+  it("are not other settings of Patroni, nor the same number written as text", () => {
+    assert.deepEqual(parameterChange('{"ttl": 20}', '{"ttl": 30}').changed, []);
+    assert.deepEqual(change({ max_connections: 200 }, { max_connections: "200" }).changed, []);
+  });
+});

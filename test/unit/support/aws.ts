@@ -1,0 +1,59 @@
+/** The stand-in for @pulumi/aws, at work against moto. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { clientsOf, operator, type Clients } from "../../cloud/clients";
+import { openFront, type Front } from "../../cloud/front";
+import { startMoto, type Moto } from "../../cloud/moto";
+import { placementGroups } from "../../cloud/placement";
+import { services } from "../../plugins/aws/settings";
+import type { Engine } from "../../plugins/engine";
+import type { Values } from "../../plugins/lib/wire";
+import { Folder } from "../../plugins/tools";
+
+export const region = "us-east-1";
+
+/** What moto lacks comes from the rehearsal's front; machines it has none. */
+const handlers = Object.fromEntries(
+  Object.entries(placementGroups()).map(([action, handler]) => [`ec2:${action}`, handler]),
+);
+
+export class AwsStage {
+  private constructor(
+    private readonly logs: string,
+    private readonly folder: Folder,
+    private readonly moto: Moto,
+    private readonly front: Front,
+    /** The provider, configured. */
+    readonly provider: Engine,
+    /** To look at what is there without it. */
+    readonly clients: Clients,
+  ) {}
+
+  static async open(): Promise<AwsStage> {
+    const logs = mkdtempSync(join(tmpdir(), "pgha-moto-"));
+    const folder = new Folder();
+    const [moto, provider] = await Promise.all([startMoto(logs), folder.start("aws")]);
+    const front = await openFront(moto.url, handlers);
+    const url = `http://127.0.0.1:${front.port}`;
+    const stage = new AwsStage(logs, folder, moto, front, provider, clientsOf(url, region));
+    await provider.configure(stage.settings());
+    return stage;
+  }
+
+  /** Settings of a provider for it, as the engine passes them on. */
+  settings(more: Values = {}): Values {
+    const endpoints = JSON.stringify([
+      Object.fromEntries(services.map((name) => [name, `http://127.0.0.1:${this.front.port}`])),
+    ]);
+    return { region, accessKey: operator.accessKey, secretKey: operator.secretKey, endpoints, ...more };
+  }
+
+  async close(): Promise<void> {
+    await this.provider.stop();
+    await this.front.stop();
+    await this.moto.stop();
+    this.folder.remove();
+    rmSync(this.logs, { recursive: true });
+  }
+}
