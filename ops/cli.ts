@@ -182,7 +182,11 @@ export function program(done: (code: number) => void): Command {
   command(
     "ssh <node> [command...]",
     "A shell on a node, or a command there, whose exit code becomes this one's.",
-    ["ssh etcd1", "ssh postgresql1 sudo patronictl list", "ssh --stack dev haproxy1 uptime"],
+    [
+      "ssh etcd1",
+      "ssh postgresql1 sudo patronictl -c /etc/patroni/patroni.yml list",
+      "ssh --stack dev haproxy1 uptime",
+    ],
     false,
   )
     .passThroughOptions()

@@ -46,7 +46,8 @@ export function planRestart(status: Status, synchronous: boolean, reason: Pendin
   const said = database.flatMap((node) => notWell(node, status, synchronous));
   if (!leader) said.unshift("nobody leads");
   if (!hasQuorum(etcd)) said.push("etcd has no quorum");
-  if (paused) said.push("Patroni is paused (maintenance mode); `patronictl resume` ends it");
+  if (paused)
+    said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
   if (switchover) said.push("a switchover is under way or scheduled");
   if (said.length > 0 || !leader) {
     const reasons = said.map((text) => `  - ${text}`).join("\n");
@@ -83,12 +84,19 @@ export async function restartCommand(reached: Reached, options: { yes?: boolean 
     return exitCode.bad;
   }
   for (const name of order) {
+    const started = performance.now();
     if (!leaderFirst && (await askLeader(reached)).name === name) await giveWay(reached);
-    const seconds = await restartNode(reached, name);
+    // A leader that gives way becomes a standby by a restart.
+    if (await isPending(reached, name)) await restartNode(reached, name);
+    await becomesWell(reached, name);
+    const seconds = (performance.now() - started) / 1000;
     console.log(`${name} has restarted, and was well again after ${seconds.toFixed(1)} s.`);
   }
   return exitCode.ok;
 }
+
+const isPending = async (reached: Reached, name: string) =>
+  (await getStatus(reached)).database.some((node) => node.name === name && node.pendingRestart);
 
 async function prepare(reached: Reached): Promise<RestartPlan> {
   const synchronous = reached.cluster.outputs.cluster.synchronous === "quorum";
@@ -112,8 +120,8 @@ async function giveWay(reached: Reached): Promise<void> {
   console.log(`${done.to} leads now, ${done.from} follows.`);
 }
 
-/** Restarts PostgreSQL on a node, in its turn among all that `pulumi up` may be restarting, and waits until it is well. */
-async function restartNode(reached: Reached, name: string): Promise<number> {
+/** Restarts PostgreSQL on a node, in its turn among all that `pulumi up` may be restarting. */
+async function restartNode(reached: Reached, name: string): Promise<void> {
   const { cluster, runner } = reached;
   const node = nodeNamed(cluster, name);
   const endpoints = nodesOf(cluster, "etcd").map(etcdEndpoint).join(",");
@@ -121,7 +129,6 @@ async function restartNode(reached: Reached, name: string): Promise<number> {
   const restart = patroniCurl(node, "/restart", `-f -o /dev/null --max-time ${backLimit} -X POST ${body}`);
   // The same turn as in the converge step (converge/common.sh).
   const turn = etcdctl(endpoints, `lock --ttl 15 -- /pgha/${cluster.outputs.cluster.name}/turn`);
-  const started = performance.now();
   const { code, stderr, unreachable } = await runner.run(name, `timeout ${turnLimit} ${turn} ${restart}`, {
     timeout: (turnLimit + 10) * 1000,
   });
@@ -129,8 +136,6 @@ async function restartNode(reached: Reached, name: string): Promise<number> {
     const why = unreachable ?? (stderr.trim().split("\n").at(-1) || `exit code ${code}`);
     throw new OpsError(`${name} was not restarted: ${why}; \`pgha logs ${name}\` shows more`, exitCode.bad);
   }
-  await becomesWell(reached, name);
-  return (performance.now() - started) / 1000;
 }
 
 async function becomesWell(reached: Reached, name: string): Promise<void> {

@@ -89,9 +89,13 @@ wait_for() {
 # First boot: cloud-init makes users and kernel settings; nothing is sure before it has finished.
 boot_finished() { [[ -e /run/cloud-init/result.json ]] || ! command -v cloud-init >/dev/null; }
 
+# For the next boot nothing need be reloaded now, and the old init scripts that haproxy and pgbouncer still have are left alone:
+# with them each `enable` costs PID 1 three reloads, 0.23 s of CPU.
+enable_service() { SYSTEMCTL_SKIP_SYSV=1 systemctl enable --quiet --no-reload "$1"; }
+
 # The machine's answer to "is it running": started now or long ago, enabled for the next boot.
 start_service() {
-  systemctl enable --quiet "$1"
+  enable_service "$1"
   systemctl start "$1"
 }
 

@@ -80,7 +80,7 @@ converge() {
     install -d -o etcd -g etcd -m 0700 /var/lib/etcd
     join_existing_cluster
     systemctl daemon-reload
-    systemctl enable --quiet etcd
+    enable_service etcd
     systemctl start --no-block etcd
   elif has_changed '/etc/etcd/*' '*/etcd.service'; then
     # With its new certificate in place etcd needs no restart: it reads key pairs at every handshake.

@@ -171,7 +171,7 @@ converge() {
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
     systemctl daemon-reload
     start_service pgha-guard
-    systemctl enable --quiet patroni
+    enable_service patroni
     systemctl start --no-block patroni
   else
     install_files

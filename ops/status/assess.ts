@@ -17,7 +17,9 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
     ...status.etcd.flatMap(etcd),
     ...status.proxies.flatMap((node) => proxy(node, status)),
     ...(status.paused
-      ? ["Patroni is paused (maintenance mode): no automatic failover; `patronictl resume` ends it"]
+      ? [
+          "Patroni is paused (maintenance mode): no automatic failover; `patronictl -c /etc/patroni/patroni.yml resume` ends it",
+        ]
       : []),
     ...(status.switchover
       ? [`a switchover is ${status.switchover.at ? `scheduled for ${status.switchover.at}` : "under way"}`]

@@ -91,7 +91,8 @@ function againstAny(status: Status): Reason[] {
     said.push(`only ${etcd.filter(({ healthy }) => healthy).length} of ${etcd.length} etcd members are healthy`);
   }
   if (switchover) said.push(`another switchover is ${switchover.at ? `scheduled for ${switchover.at}` : "under way"}`);
-  if (paused) said.push("Patroni is paused (maintenance mode); `patronictl resume` ends it");
+  if (paused)
+    said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
   for (const { name, pgbouncer } of proxies) {
     if (pgbouncer?.paused.length) said.push(`${name}: PgBouncer holds ${pgbouncer.paused.join(", ")} by PAUSE`);
   }

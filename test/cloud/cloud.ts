@@ -9,9 +9,10 @@ import { Balancer } from "./balancer";
 import { clientsOf, type Clients } from "./clients";
 import { ec2Handlers } from "./ec2";
 import { Firewall } from "./firewall";
-import { AwsError, openFront, type Front, type Handler } from "./front";
+import { AwsError, openFront, type Front, type Layer } from "./front";
+import { gaps } from "./gaps";
 import { Hypervisor } from "./hypervisor";
-import { leftInAws, leftInIncus, sweep } from "./leftovers";
+import { leftInAws, leftInIncus, refuseSecond, sweep } from "./leftovers";
 import { MetadataService, type Identity } from "./metadata";
 import { startMoto, type Moto } from "./moto";
 import { getParameter } from "./rights";
@@ -38,16 +39,18 @@ export class Cloud {
     readonly balancer: Balancer,
   ) {}
 
+  /** @throws Error when another rehearsal is under way on this machine */
   static async start(args: CloudArgs): Promise<Cloud> {
     mkdirSync(args.folder, { recursive: true });
     const mark = String(process.pid);
+    await refuseSecond();
     await sweep();
     const moto = await startMoto(args.folder);
     const aws = clientsOf(moto.url, args.region);
     const metadata = new MetadataService((address) => identityAt(aws, args.region, address));
     await metadata.start();
     const refusals = new Map<string, AwsError>();
-    const handlers = {
+    const world = {
       ...ec2Handlers({
         aws,
         hypervisor: new Hypervisor(aws, mark),
@@ -56,9 +59,8 @@ export class Cloud {
         publicCidr: publicBlock(args.cidr),
       }),
       "ssm:GetParameter": getParameter(aws, metadata),
-      "elasticloadbalancing:DeleteLoadBalancer": protectedBalancer(aws),
     };
-    const front: Front = await openFront(moto.url, refusing(handlers, refusals));
+    const front: Front = await openFront(moto.url, [refusing(refusals), world, gaps(aws)]);
     return new Cloud(args, moto, metadata, front, aws, refusals, mark, new Balancer(aws));
   }
 
@@ -100,32 +102,16 @@ function publicBlock(cidr: string): string {
   return `${addressAt({ base, bits }, 15 * size)}/${bits + 4}`;
 }
 
-/** Every action can be refused once, whoever would answer it else. */
-function refusing(handlers: Record<string, Handler>, refusals: Map<string, AwsError>): Record<string, Handler> {
-  return new Proxy(handlers, {
-    get(all, action: string): Handler {
-      return async (call, forward) => {
-        const refusal = refusals.get(action);
-        refusals.delete(action);
-        if (refusal) throw refusal;
-        return all[action] ? all[action](call, forward) : forward();
-      };
-    },
-  });
-}
-
-/** moto lets a protected load balancer be deleted. */
-function protectedBalancer({ elb }: Clients): Handler {
-  return async (call, forward) => {
-    const LoadBalancerArn = call.params.get("LoadBalancerArn")!;
-    const { Attributes = [] } = await elb.describeLoadBalancerAttributes({ LoadBalancerArn });
-    if (Attributes.some(({ Key, Value }) => Key === "deletion_protection.enabled" && Value === "true")) {
-      const why = `Load balancer '${LoadBalancerArn}' cannot be deleted because deletion protection is enabled`;
-      throw new AwsError("OperationNotPermitted", why);
-    }
+/** Any action can be refused once. */
+const refusing = (refusals: Map<string, AwsError>): Layer => ({
+  "*": async ({ service, action }, forward) => {
+    const key = `${service}:${action}`;
+    const refusal = refusals.get(key);
+    refusals.delete(key);
+    if (refusal) throw refusal;
     return forward();
-  };
-}
+  },
+});
 
 /** The machine with a private address, as its metadata shows it. */
 async function identityAt({ ec2, iam }: Clients, region: string, address: string): Promise<Identity | undefined> {

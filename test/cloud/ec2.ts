@@ -1,11 +1,20 @@
-/** Calls of EC2 that do something to machines, and those that moto does not know. */
+/** Calls of EC2 that do something to machines, disks and networks. */
 import { addressAt, parseCidr } from "../../components/cidr";
 import { makeBridge, mapAddresses, removeBridge, bridgeOf, type BridgeArgs } from "./bridge";
 import type { Clients } from "./clients";
 import type { Firewall } from "./firewall";
-import { AwsError, xml, type Call, type Handler, type Reply } from "./front";
+import { AwsError, type Call, type Handler, type Layer, type Reply } from "./front";
 import type { Hypervisor } from "./hypervisor";
-import { placementGroups } from "./placement";
+
+/** Calls that change what security groups allow, or who is in them. */
+const ruling = [
+  "ModifyInstanceAttribute",
+  "AuthorizeSecurityGroupIngress",
+  "AuthorizeSecurityGroupEgress",
+  "ModifySecurityGroupRules",
+  "RevokeSecurityGroupIngress",
+  "RevokeSecurityGroupEgress",
+];
 
 /** Values of a list parameter: `InstanceId.1`, `InstanceId.2`. */
 const listed = ({ params }: Call, name: string): string[] =>
@@ -24,7 +33,7 @@ export interface Ec2Args {
   publicCidr: string;
 }
 
-export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: Ec2Args): Record<string, Handler> {
+export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: Ec2Args): Layer {
   /** Lets moto answer, and then does the same to the machines. */
   const then =
     (work: (call: Call, reply: Reply) => Promise<unknown>): Handler =>
@@ -52,11 +61,7 @@ export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: E
   };
 
   const runInstances: Handler = async (call, forward) => {
-    const params = new URLSearchParams(call.params);
-    // On AWS the image says how large its disk is.
-    const size = "BlockDeviceMapping.1.Ebs.VolumeSize";
-    if (!params.has(size)) params.set(size, "8");
-    const reply = await forward(params);
+    const reply = await forward();
     if (!ok(reply)) return reply;
     const id = idIn(reply, "instanceId");
     const userData = Buffer.from(call.params.get("UserData") ?? "", "base64").toString();
@@ -67,16 +72,12 @@ export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: E
       await aws.ec2.terminateInstances({ InstanceIds: [id] });
       throw new AwsError("InternalError", `${id} could not be made here: ${(error as Error).message}`, 500);
     }
-    // moto takes this only after the fact.
-    if (call.params.get("DisableApiTermination") === "true") {
-      await aws.ec2.modifyInstanceAttribute({ InstanceId: id, DisableApiTermination: { Value: true } });
-    }
     return reply;
   };
 
   return Object.fromEntries(
     Object.entries({
-      ...placementGroups(),
+      ...Object.fromEntries(ruling.map((action) => [action, then(() => firewall.sync())])),
       RunInstances: runInstances,
       StartInstances: then(async (call) => {
         await forEach((id) => hypervisor.start(id))(call);
@@ -87,12 +88,6 @@ export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: E
         await forEach((id) => hypervisor.reboot(id))(call);
         await firewall.sync();
       }),
-      ModifyInstanceAttribute: then(() => firewall.sync()),
-      AuthorizeSecurityGroupIngress: then(() => firewall.sync()),
-      AuthorizeSecurityGroupEgress: then(() => firewall.sync()),
-      ModifySecurityGroupRules: then(() => firewall.sync()),
-      RevokeSecurityGroupIngress: then(() => firewall.sync()),
-      RevokeSecurityGroupEgress: then(() => firewall.sync()),
       TerminateInstances: then(forEach((id) => hypervisor.remove(id))),
       AttachVolume: then(({ params }) => hypervisor.attach(params.get("VolumeId")!, params.get("InstanceId")!)),
       DetachVolume: then(({ params }) => hypervisor.detach(params.get("VolumeId")!, params.get("InstanceId")!)),
@@ -115,9 +110,6 @@ export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: E
       AssociateAddress: then(readdress),
       DisassociateAddress: then(readdress),
       ReleaseAddress: then(readdress),
-      // Nothing here fails over to other hardware, or runs out of credits.
-      ModifyInstanceMaintenanceOptions: async () => xml("ModifyInstanceMaintenanceOptionsResponse", ""),
-      ModifyInstanceCreditSpecification: async () => xml("ModifyInstanceCreditSpecificationResponse", ""),
     } satisfies Record<string, Handler>).map(([action, handler]) => [`ec2:${action}`, handler]),
   );
 }

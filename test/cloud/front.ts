@@ -25,8 +25,11 @@ export interface Reply {
   body: string;
 }
 
-/** @param forward lets moto answer the call, with other parameters where some are given */
+/** @param forward lets the next layer answer the call, moto at last, with other parameters where some are given */
 export type Handler = (call: Call, forward: (params?: URLSearchParams) => Promise<Reply>) => Promise<Reply>;
+
+/** Handlers by "service:Action"; "*" is for all others. */
+export type Layer = Record<string, Handler>;
 
 /** An error as AWS words it. */
 export class AwsError extends Error {
@@ -70,18 +73,15 @@ export interface Front {
 /**
  * Opens the door on a free port of 127.0.0.1.
  * @param moto URL of moto
- * @param handlers by "service:Action"; all other calls are moto's
+ * @param layers the first is the first to see a call; what none handles is moto's
  */
-export async function openFront(moto: string, handlers: Record<string, Handler>): Promise<Front> {
+export async function openFront(moto: string, layers: Layer[]): Promise<Front> {
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
     incoming.on("end", () => {
       const call = read(incoming.method!, incoming.url!, incoming.headers, Buffer.concat(chunks));
-      const handler = handlers[`${call.service}:${call.action}`];
-      const forward = (params?: URLSearchParams) => pass(moto, call, params);
-      const answer = handler ? handler(call, forward) : forward();
-      answer
+      void answer(moto, call, layers)
         .catch((error: Error) =>
           refusal(
             call.service,
@@ -114,12 +114,19 @@ function read(method: string, path: string, headers: IncomingHttpHeaders, body: 
   return { service, action: target ?? params.get("Action") ?? "", params, accessKey, method, path, headers, body };
 }
 
-function pass(moto: string, { method, path, headers, body }: Call, params?: URLSearchParams): Promise<Reply> {
-  const content = params ? Buffer.from(params.toString()) : body;
+function answer(moto: string, call: Call, [layer, ...rest]: Layer[]): Promise<Reply> {
+  if (!layer) return pass(moto, call);
+  const handler = layer[`${call.service}:${call.action}`] ?? layer["*"];
+  const forward = (params?: URLSearchParams) =>
+    answer(moto, params ? { ...call, params, body: Buffer.from(params.toString()) } : call, rest);
+  return handler ? handler(call, forward) : forward();
+}
+
+function pass(moto: string, { method, path, headers, body }: Call): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const outgoing = send(
       new URL(path, moto),
-      { method, headers: { ...headers, "content-length": content.length } },
+      { method, headers: { ...headers, "content-length": body.length } },
       (answer) => {
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -134,6 +141,6 @@ function pass(moto: string, { method, path, headers, body }: Call, params?: URLS
       },
     );
     outgoing.on("error", reject);
-    outgoing.end(content);
+    outgoing.end(body);
   });
 }

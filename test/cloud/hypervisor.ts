@@ -121,7 +121,7 @@ export class Hypervisor {
   }
 
   async detach(volume: string, id: string): Promise<void> {
-    await this.devices(id, ({ [volume]: _gone, ...rest }) => rest);
+    await this.devices(id, (now) => Object.fromEntries(Object.entries(now).filter(([device]) => device !== volume)));
   }
 
   /** Gives a volume the size that EC2 says it has, if it is here already. */

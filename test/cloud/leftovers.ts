@@ -85,12 +85,14 @@ export async function leftInAws({ ec2, elb, iam, route53, ssm }: Clients): Promi
   return listed.flatMap(([kind, ids]) => ids.map((id) => `${kind} ${id}`));
 }
 
-async function inIncus(mark?: string) {
+/** What rehearsals have in Incus. @param wanted tells of a mark, which is the id of a process, whether it counts */
+async function inIncus(wanted: (mark: string) => boolean) {
   const incus = new Incus();
   const marked = async (path: string) =>
-    (await incus.get<Marked[]>(`${path}?recursion=1`)).filter(({ config }) =>
-      mark === undefined ? config?.[markKey] !== undefined && !lives(config[markKey]) : config?.[markKey] === mark,
-    );
+    (await incus.get<Marked[]>(`${path}?recursion=1`)).filter(({ config }) => {
+      const mark = config?.[markKey];
+      return mark !== undefined && wanted(mark);
+    });
   const [machines, volumes, bridges] = await Promise.all([
     marked("/1.0/instances"),
     marked(`${pool}/volumes/custom`),
@@ -99,19 +101,28 @@ async function inIncus(mark?: string) {
   return { machines, volumes, bridges };
 }
 
-/** Whether the rehearsal of that process still runs. */
-function lives(pid: string): boolean {
+/** Whether the process of a mark still runs. */
+function lives(mark: string): boolean {
   try {
-    process.kill(Number(pid), 0);
+    process.kill(Number(mark), 0);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
+}
+
+/** Refuses a second rehearsal: both would have the same names and addresses. */
+export async function refuseSecond(): Promise<void> {
+  const { bridges } = await inIncus(lives);
+  const [other] = bridges;
+  if (!other) return;
+  const process = other.config[markKey];
+  throw new Error(`process ${process} is at a rehearsal on this machine (${other.name}); wait for its end, or end it`);
 }
 
 /** What a rehearsal has in Incus. */
 export async function leftInIncus(mark: string): Promise<string[]> {
-  const { machines, volumes, bridges } = await inIncus(mark);
+  const { machines, volumes, bridges } = await inIncus((one) => one === mark);
   return [
     ...machines.map(({ name }) => `container ${name}`),
     ...volumes.map(({ name }) => `disk ${name}`),
@@ -122,7 +133,7 @@ export async function leftInIncus(mark: string): Promise<string[]> {
 /** Removes what a rehearsal has in Incus. @param mark whose. @default those whose process is gone: they were killed */
 export async function sweep(mark?: string): Promise<void> {
   const incus = new Incus();
-  const { machines, volumes, bridges } = await inIncus(mark);
+  const { machines, volumes, bridges } = await inIncus((one) => (mark === undefined ? !lives(one) : one === mark));
   for (const { name } of machines) await removeInstance(incus, name);
   for (const { name } of volumes) await incus.run("DELETE", `${pool}/volumes/custom/${name}`);
   for (const { name } of bridges) await removeBridge(incus, name);

@@ -44,7 +44,9 @@ export async function startMoto(folder: string): Promise<Moto> {
   const port = await freePort();
   const log = join(folder, "moto.log");
   const output = openSync(log, "w");
-  const child = spawn(motoServer(), ["--host", "127.0.0.1", "--port", String(port)], {
+  // setpriv: it ends with this process, even when that is killed.
+  const command = ["--pdeathsig", "TERM", motoServer(), "--host", "127.0.0.1", "--port", String(port)];
+  const child = spawn("setpriv", command, {
     env: { ...process.env, MOTO_AMIS_PATH: list, PYTHONUNBUFFERED: "1" },
     stdio: ["ignore", output, output],
   });

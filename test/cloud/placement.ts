@@ -1,6 +1,6 @@
 /** Placement groups, which moto does not have. */
 import { randomBytes } from "node:crypto";
-import { AwsError, xml, type Call, type Handler } from "./front";
+import { AwsError, xml, type Call, type Layer } from "./front";
 
 interface Group {
   id: string;
@@ -26,7 +26,7 @@ const show = ({ id, name, strategy, tags }: Group): string => {
   );
 };
 
-export function placementGroups(): Record<string, Handler> {
+export function placementGroups(): Layer {
   const groups = new Map<string, Group>();
   const named = (name: string): Group => {
     const found = groups.get(name);
@@ -34,7 +34,7 @@ export function placementGroups(): Record<string, Handler> {
     return found;
   };
   return {
-    CreatePlacementGroup: async (call) => {
+    "ec2:CreatePlacementGroup": async (call) => {
       const name = call.params.get("GroupName")!;
       if (groups.has(name)) {
         throw new AwsError("InvalidPlacementGroup.Duplicate", `The placement group '${name}' already exists.`);
@@ -44,13 +44,13 @@ export function placementGroups(): Record<string, Handler> {
       groups.set(name, group);
       return xml("CreatePlacementGroupResponse", `<placementGroup>${show(group)}</placementGroup>`);
     },
-    DescribePlacementGroups: async ({ params }) => {
+    "ec2:DescribePlacementGroups": async ({ params }) => {
       const asked = params.get("GroupName.1");
       const found = asked === null ? [...groups.values()] : [named(asked)];
       const items = found.map((group) => `<item>${show(group)}</item>`).join("");
       return xml("DescribePlacementGroupsResponse", `<placementGroupSet>${items}</placementGroupSet>`);
     },
-    DeletePlacementGroup: async ({ params }) => {
+    "ec2:DeletePlacementGroup": async ({ params }) => {
       groups.delete(named(params.get("GroupName")!).name);
       return xml("DeletePlacementGroupResponse", "<return>true</return>");
     },

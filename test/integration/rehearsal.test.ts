@@ -54,8 +54,11 @@ describe("a stack on AWS, rehearsed", function () {
 
   it("grows its volumes in place", async () => {
     const aws = rehearsal.stack.setting<object>("aws");
+    // The machines are told too: the filesystem grows after its disk.
     await rehearsal.changes({ aws: { ...aws, volume: { ...volume, size: 5 } } }, [
+      "update postgresql1-converge",
       "update postgresql1-volume",
+      "update postgresql2-converge",
       "update postgresql2-volume",
     ]);
   });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { settingsFromConfig } from "../../components/load-settings";
-import { ofType, runAws, type Inputs } from "./support/aws";
+import { ofType, runAws, type Inputs } from "./support/run-aws";
 import { stackConfig } from "./support/config";
 import { resource } from "./support/goldens";
 import { images } from "./support/mocks-aws";

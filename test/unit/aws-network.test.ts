@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { declaredPublic, rules } from "../../components/aws/flows";
 import { settingsFromConfig } from "../../components/load-settings";
-import { ofType, runAws, type Inputs } from "./support/aws";
+import { ofType, runAws, type Inputs } from "./support/run-aws";
 import { stackConfig } from "./support/config";
 import { resource } from "./support/goldens";
 import type { Calls } from "./support/mocks-aws";

@@ -10,6 +10,8 @@ const lowered: PendingReason = { max_connections: { old_value: "200", new_value:
 /** A cluster led by postgresql1, in which some nodes wait for a restart; postgresql2 takes over when asked to. */
 class Waiting {
   readonly done: string[] = [];
+  /** As Patroni does it: a leader becomes a standby by a restart. */
+  restartsWhenItGivesWay = true;
   private leader = "postgresql1";
   private readonly pending: Set<string>;
 
@@ -31,6 +33,7 @@ class Waiting {
     if (script.includes("-X POST")) {
       this.done.push(`switchover from ${node}`);
       this.leader = "postgresql2";
+      if (this.restartsWhenItGivesWay) this.pending.delete(node);
       return "Switched over\n200";
     }
     if (script.includes("@@pgha")) return this.overrides[node] ?? this.probe(node);
@@ -64,13 +67,15 @@ describe("pgha restart", () => {
     const cluster = new Waiting(["postgresql1", "postgresql2", "postgresql3"]);
     const { code, out } = await restart(cluster);
     assert.equal(code, 0);
-    assert.deepEqual(cluster.done, [
-      "restart postgresql2",
-      "restart postgresql3",
-      "switchover from postgresql1",
-      "restart postgresql1",
-    ]);
+    assert.deepEqual(cluster.done, ["restart postgresql2", "restart postgresql3", "switchover from postgresql1"]);
     assert.match(out, /postgresql2 leads now, postgresql1 follows\.\npostgresql1 has restarted/);
+  });
+
+  it("restarts the old leader once more when it still waits for that", async () => {
+    const cluster = new Waiting(["postgresql1"]);
+    cluster.restartsWhenItGivesWay = false;
+    await restart(cluster);
+    assert.deepEqual(cluster.done, ["switchover from postgresql1", "restart postgresql1"]);
   });
 
   it("restarts nobody else", async () => {

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { standInVersions } from "../../scripts/setup/versions";
 import type { Engine } from "../plugins/engine";
+import type { Plugin } from "../plugins/lib/plugin";
 import { isSecret, isUnknown, UNKNOWN } from "../plugins/lib/wire";
 import { CA, Folder, PASSWORD, REMOTE, REQUEST, STRING, tool } from "../plugins/tools";
 
@@ -17,6 +19,13 @@ describe("stand-in plugins", function () {
   after(async () => {
     await Promise.all([command.stop(), random.stop(), tls.stop()]);
     folder.remove();
+  });
+
+  it("say that they are of the versions that package.json pins", async () => {
+    for (const [name, version] of Object.entries(standInVersions())) {
+      const { plugin } = (await import(`../plugins/${name}/index`)) as { plugin: Plugin };
+      assert.deepEqual([plugin.name, plugin.version], [name, version]);
+    }
   });
 
   describe("any resource", () => {

@@ -9,6 +9,7 @@ import { operator } from "../../cloud/clients";
 import { Cloud } from "../../cloud/cloud";
 import { gatewayOf } from "../../cloud/bridge";
 import { services } from "../../plugins/aws/settings";
+import { endpointServes } from "./endpoint";
 import { TestStack, type RawSettings } from "./stack";
 import { becomesWhole, complaints, validation } from "./validation";
 
@@ -73,10 +74,11 @@ export class Rehearsal {
     await this.stack.up();
   }
 
-  /** The cluster works: the validation suite passes. */
+  /** The cluster works: the validation suite passes, and its endpoint leads where it should. */
   async isWhole(): Promise<void> {
     await becomesWhole(this.stack);
     assert.equal(complaints(await validation(this.stack)), "");
+    await endpointServes(this.stack.name, this.cloud.balancer);
   }
 
   /** Another `up` finds nothing to do, also when it looks at everything that is there. */
@@ -143,6 +145,7 @@ function fitted(settings: RawSettings, cloud: Cloud): RawSettings {
       ...aws,
       bastion: { type: "t3.nano", allow: [`${gatewayOf(cidr)}/32`] },
       volume: { ...(aws.volume as RawSettings), size: 4 },
+      dns: "pgha.internal",
       ssmEndpoint: cloud.insideEndpoint,
     },
   };

@@ -29,7 +29,11 @@ export const everything: Declaration[] = [
     "aws:ec2/vpc:Vpc",
     () => ({ cidrBlock: "10.94.0.0/22", enableDnsHostnames: true, enableDnsSupport: true, tags: { Name: "vpc" } }),
   ],
-  ["closed", "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", ({ vpc }) => ({ vpcId: vpc!.id, tags: { Name: "c" } })],
+  [
+    "closed",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+    ({ vpc }) => ({ vpcId: vpc!.id, tags: { Name: "c" } }),
+  ],
   ["igw", "aws:ec2/internetGateway:InternetGateway", ({ vpc }) => ({ vpcId: vpc!.id, tags: { Name: "igw" } })],
   [
     "subnet",
@@ -77,7 +81,11 @@ export const everything: Declaration[] = [
       tags: { Name: "peers" },
     }),
   ],
-  ["role", "aws:iam/role:Role", () => ({ name: "etcd1", assumeRolePolicy: trust, description: "d", tags: { Name: "r" } })],
+  [
+    "role",
+    "aws:iam/role:Role",
+    () => ({ name: "etcd1", assumeRolePolicy: trust, description: "d", tags: { Name: "r" } }),
+  ],
   [
     "parameter",
     "aws:ssm/parameter:Parameter",
@@ -88,8 +96,16 @@ export const everything: Declaration[] = [
     "aws:iam/rolePolicy:RolePolicy",
     ({ role, parameter }) => ({ name: "read", role: role!.id, policy: policy(String(parameter!.state.arn)) }),
   ],
-  ["profile", "aws:iam/instanceProfile:InstanceProfile", ({ role }) => ({ name: "etcd1", role: role!.id, tags: { N: "p" } })],
-  ["spread", "aws:ec2/placementGroup:PlacementGroup", () => ({ name: "etcd", strategy: "spread", tags: { Name: "s" } })],
+  [
+    "profile",
+    "aws:iam/instanceProfile:InstanceProfile",
+    ({ role }) => ({ name: "etcd1", role: role!.id, tags: { N: "p" } }),
+  ],
+  [
+    "spread",
+    "aws:ec2/placementGroup:PlacementGroup",
+    () => ({ name: "etcd", strategy: "spread", tags: { Name: "s" } }),
+  ],
   [
     "instance",
     "aws:ec2/instance:Instance",

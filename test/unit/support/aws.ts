@@ -4,19 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clientsOf, operator, type Clients } from "../../cloud/clients";
 import { openFront, type Front } from "../../cloud/front";
+import { gaps } from "../../cloud/gaps";
 import { startMoto, type Moto } from "../../cloud/moto";
-import { placementGroups } from "../../cloud/placement";
 import { services } from "../../plugins/aws/settings";
 import type { Engine } from "../../plugins/engine";
 import type { Values } from "../../plugins/lib/wire";
 import { Folder } from "../../plugins/tools";
 
 export const region = "us-east-1";
-
-/** What moto lacks comes from the rehearsal's front; machines it has none. */
-const handlers = Object.fromEntries(
-  Object.entries(placementGroups()).map(([action, handler]) => [`ec2:${action}`, handler]),
-);
 
 export class AwsStage {
   private constructor(
@@ -30,11 +25,17 @@ export class AwsStage {
     readonly clients: Clients,
   ) {}
 
+  /** Where AWS' interfaces are. */
+  get url(): string {
+    return `http://127.0.0.1:${this.front.port}`;
+  }
+
   static async open(): Promise<AwsStage> {
     const logs = mkdtempSync(join(tmpdir(), "pgha-moto-"));
     const folder = new Folder();
     const [moto, provider] = await Promise.all([startMoto(logs), folder.start("aws")]);
-    const front = await openFront(moto.url, handlers);
+    // No machines, but all else that moto lacks.
+    const front = await openFront(moto.url, [gaps(clientsOf(moto.url, region))]);
     const url = `http://127.0.0.1:${front.port}`;
     const stage = new AwsStage(logs, folder, moto, front, provider, clientsOf(url, region));
     await provider.configure(stage.settings());
@@ -44,7 +45,7 @@ export class AwsStage {
   /** Settings of a provider for it, as the engine passes them on. */
   settings(more: Values = {}): Values {
     const endpoints = JSON.stringify([
-      Object.fromEntries(services.map((name) => [name, `http://127.0.0.1:${this.front.port}`])),
+      Object.fromEntries(services.map((name) => [name, this.url])),
     ]);
     return { region, accessKey: operator.accessKey, secretKey: operator.secretKey, endpoints, ...more };
   }
