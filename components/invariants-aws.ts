@@ -1,4 +1,5 @@
 /** What must hold among the settings of a stack on AWS, as far as it can be known without asking AWS. */
+import { watchdogMargin } from "../cloud-init/patroni";
 import { layoutFaults } from "./aws/layout";
 import { parseCidr } from "./cidr";
 import type { Fault } from "./faults";
@@ -38,6 +39,14 @@ export function awsFaults(settings: Settings, region: string | undefined): Fault
   if (aws === undefined) {
     fault("aws", "is missing; write at least {zones: [us-east-1a, us-east-1b, us-east-1c], bastion: {allow: [...]}}");
     return faults;
+  }
+  const { ttl, loopWait, retryTimeout } = settings.clock;
+  if (ttl - watchdogMargin - loopWait - retryTimeout <= 0) {
+    fault(
+      "clock.ttl",
+      `is ${ttl} s, of which the watchdog (${watchdogMargin} s), loopWait and retryTimeout leave nothing: it would reset a ` +
+        `leader that only waits for etcd; write ${watchdogMargin + loopWait + retryTimeout + 1} or more`,
+    );
   }
   return [...faults, ...zoneFaults(aws, region), ...accessFaults(aws), ...diskFaults(aws), ...layoutFaults(settings)];
 }

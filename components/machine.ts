@@ -44,9 +44,9 @@ export class Machine extends pulumi.ComponentResource {
 
 /**
  * How long refused connections are tried again: about two minutes, for a machine that boots slowly, not one that never will. In a
- * cloud about five: there a machine first has to be given the right to read its host key.
+ * cloud about ten: there a machine first has to be given the right to read its host key, which it waits for that long.
  */
-const dialing = (bastion: Bastion | undefined) => ({ dialErrorLimit: bastion ? 60 : 30, perDialTimeout: 5 });
+const dialing = (bastion: Bastion | undefined) => ({ dialErrorLimit: bastion ? 130 : 30, perDialTimeout: 5 });
 
 /** The bastion, as `remote.Command` needs it. */
 function proxyOf(bastion: Bastion | undefined): pulumi.Output<types.input.remote.ProxyConnectionArgs> | undefined {

@@ -45,14 +45,14 @@ describe("the way to log in to a machine", () => {
       privateKey: pulumi.secret(placeholder.for("bastion")),
     });
     assert.deepEqual([host, hostKey], ["10.100.0.4", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAhost"]);
-    assert.equal(dialErrorLimit, 60, "a machine in a cloud is given longer");
+    assert.equal(dialErrorLimit, 130, "a machine in a cloud is given longer");
     assert.deepEqual(proxy, {
       host: "198.51.100.7",
       port: 2222,
       user: "ops",
       hostKey: "ssh-ed25519 AAAAbastion",
       privateKey: placeholder.for("bastion"),
-      dialErrorLimit: 60,
+      dialErrorLimit: 130,
       perDialTimeout: 5,
     });
   });

@@ -103,6 +103,8 @@ const invariants: Case[] = [
   ["a zone of another region", aws({ zones: ["us-east-1a", "eu-west-1a"] }), "aws.zones",
     /names eu-west-1a, which is not in region us-east-1; write zones of us-east-1/], // prettier-ignore
   ["a zone twice", aws({ zones: ["us-east-1a", "us-east-1a"] }), "aws.zones", /names us-east-1a twice/],
+  ["a watchdog that resets a leader which waits for etcd", { clock: { ttl: 20, loopWait: 10, retryTimeout: 5 } }, "clock.ttl",
+    /of which the watchdog \(5 s\), .* write 21 or more/], // prettier-ignore
   ["a long name", { name: "a-name-of-21-letters-" + "x" }, "name", /leave it 20 characters; .*shorter/],
   ["ports of the host", { ports: { write: 5500 } }, "ports", /for driver incus only: .*5000, 5001 and 6432; remove it/],
   ["no instance type", { machines: { etcd: { type: undefined } } }, "machines.etcd.type", /is missing; write an EC2/],
