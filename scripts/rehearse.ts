@@ -20,7 +20,7 @@ const poolChange: Step = [
   "pool.size 40: shows, and is, a change of the proxies alone",
   (rehearsal) =>
     rehearsal.changes(
-      { pool: { size: 40 } },
+      { pool: { ...rehearsal.stack.setting<RawSettings>("pool"), size: 40 } },
       numbers(rehearsal.stack.setting<{ haproxy: number }>("nodes").haproxy).map((n) => `update haproxy${n}-converge`),
     ),
 ];
@@ -71,7 +71,10 @@ async function play(stack: Stack): Promise<void> {
   const rehearsal = await timed(`an AWS on this machine, and a stack as ${stack} is`, Rehearsal.begin(stack));
   const stop = interrupted();
   try {
-    for (const [what, work] of life[stack]) await Promise.race([timed(what, work(rehearsal)), stop]);
+    for (const [what, work] of life[stack]) {
+      const failed = (error: Error) => Promise.reject(new SetupError(`${what}: ${error.message}`));
+      await Promise.race([timed(what, work(rehearsal)).catch(failed), stop]);
+    }
   } finally {
     await timed("removed what was left", rehearsal.end());
   }

@@ -69,8 +69,9 @@ export function ec2Handlers({ aws, hypervisor, firewall, bridge, publicCidr }: E
       await hypervisor.create(id, userData);
       await firewall.sync();
     } catch (error) {
+      await hypervisor.remove(id);
       await aws.ec2.terminateInstances({ InstanceIds: [id] });
-      throw new AwsError("InternalError", `${id} could not be made here: ${(error as Error).message}`, 500);
+      throw new AwsError("Unsupported", `${id} could not be made here: ${(error as Error).message}`);
     }
     return reply;
   };

@@ -18,7 +18,7 @@ const cidr = "10.94.0.0/22";
 /** Sizes that fit a laptop; the numbers are those of the types. */
 const machines = {
   etcd: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
-  postgresql: { type: "t3.micro", cpus: 2, memory: 1024, disk: 8 },
+  postgresql: { type: "t3.medium", cpus: 2, memory: 4096, disk: 8 },
   haproxy: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
 };
 
@@ -83,7 +83,6 @@ export class Rehearsal {
 
   /** Another `up` finds nothing to do, also when it looks at everything that is there. */
   async staysAsItIs(): Promise<void> {
-    assert.deepEqual(await this.plan("--refresh"), []);
     await this.stack.up("--refresh", "--expect-no-changes");
   }
 
@@ -136,15 +135,20 @@ function settingsOf(name: string): { settings: RawSettings; providers: RawSettin
 /** The settings with a name, addresses and sizes for this machine. */
 function fitted(settings: RawSettings, cloud: Cloud): RawSettings {
   const aws = settings.aws as RawSettings;
+  const pool = (settings.pool ?? {}) as { maxClients?: number };
+  const volume = { iops: 3000, ...(aws.volume as RawSettings) };
   return {
     ...settings,
     name: "pgha-rehearse",
     network: { cidr },
     machines,
+    // So many that HAProxy stays within the open files that a container may have everywhere.
+    pool: { ...pool, maxClients: Math.min(pool.maxClients ?? 1000, 3000) },
     aws: {
       ...aws,
       bastion: { type: "t3.nano", allow: [`${gatewayOf(cidr)}/32`] },
-      volume: { ...(aws.volume as RawSettings), size: 4 },
+      // As small as AWS allows with so many operations per second.
+      volume: { ...volume, size: Math.max(4, Math.ceil(volume.iops / 500)) },
       dns: "pgha.internal",
       ssmEndpoint: cloud.insideEndpoint,
     },

@@ -44,9 +44,7 @@ export class AwsStage {
 
   /** Settings of a provider for it, as the engine passes them on. */
   settings(more: Values = {}): Values {
-    const endpoints = JSON.stringify([
-      Object.fromEntries(services.map((name) => [name, this.url])),
-    ]);
+    const endpoints = JSON.stringify([Object.fromEntries(services.map((name) => [name, this.url]))]);
     return { region, accessKey: operator.accessKey, secretKey: operator.secretKey, endpoints, ...more };
   }
 
