@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
+import * as random from "@pulumi/random";
 import { PostgresCluster } from "./components/cluster";
 import { driverFor } from "./components/drivers";
 import { SettingsError } from "./components/faults";
@@ -22,12 +23,18 @@ async function prepare() {
 /** The program. Pulumi calls it, waits for it, and makes what it gives the stack's outputs. */
 export = async () => {
   const { settings, makeDriver } = await prepare();
-  const { outputs } = new PostgresCluster("pgha", {
+  const cluster = new PostgresCluster("pgha", {
     settings,
     makeDriver,
     bastionKey: new pulumi.Config().getSecret(bastionKey),
   });
+  if (settings.aws) {
+    // `pulumi destroy` begins with what nothing depends on, and meets a protected machine only after it has taken the endpoint's
+    // listeners, detached the disks and more. This depends on everything: it is met first, and lets nothing be taken.
+    const { protect } = settings.aws;
+    new random.RandomId("pgha-protection", { byteLength: 8 }, { dependsOn: cluster, protect });
+  }
   /** Shown by `pulumi stack output readme` and on the stack's page. */
   const readme = readFileSync(join(__dirname, "Pulumi.README.md"), "utf8");
-  return { ...outputs, readme };
+  return { ...cluster.outputs, readme };
 };

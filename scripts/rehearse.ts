@@ -39,6 +39,7 @@ const life: Record<Stack, Step[]> = {
     ["the validation suite passes", (rehearsal) => rehearsal.isWhole()],
     ["a second up changes nothing", (rehearsal) => rehearsal.staysAsItIs()],
     poolChange,
+    ["a machine made anew finds its data", (rehearsal) => rehearsal.remakesAMachine()],
     ["destroy leaves nothing", (rehearsal) => rehearsal.leavesNothing()],
   ],
   prod: [

@@ -91,7 +91,7 @@ describe("the converge step and the witness", () => {
     assert.equal(code, 0, stderr);
     return stdout.trim().split("\n");
   };
-  const started = ["enable --quiet pgha-witness", "start pgha-witness"];
+  const started = ["enable --quiet --no-reload pgha-witness", "start pgha-witness"];
 
   it("starts it, and restarts it when anything that it reads has changed", () => {
     const programs = "/usr/local/lib/pgha";

@@ -10,6 +10,7 @@ import { Cloud } from "../../cloud/cloud";
 import { gatewayOf } from "../../cloud/bridge";
 import { services } from "../../plugins/aws/settings";
 import { endpointServes } from "./endpoint";
+import { machinesOf } from "./machines";
 import { TestStack, type RawSettings } from "./stack";
 import { becomesWhole, complaints, validation } from "./validation";
 
@@ -96,6 +97,19 @@ export class Rehearsal {
     assert.deepEqual(planned.map(({ op, name }) => `${op} ${name}`).sort(), [...expected].sort());
     await this.stack.up();
     assert.deepEqual(await this.plan("--refresh"), []);
+  }
+
+  /** A database machine that is made anew has its data: the disk with it is not the machine's. */
+  async remakesAMachine(): Promise<void> {
+    const kept = "/var/lib/postgresql/kept-by-rehearsal";
+    const machines = await machinesOf(this.stack.name);
+    const node = await machines.replica();
+    await machines.on(node, `touch ${kept}`);
+    const urns = await this.stack.mustPulumi("stack", "--show-urns");
+    const urn = new RegExp(`urn:\\S+::${node}-instance$`, "m").exec(urns)![0];
+    await this.stack.up("--replace", urn);
+    await (await machinesOf(this.stack.name)).on(node, `rm ${kept}`);
+    await becomesWhole(this.stack);
   }
 
   /** A protected stack is not destroyed, and is as whole as before. */

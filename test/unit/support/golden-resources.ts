@@ -47,13 +47,19 @@ function written(run: Run, resource: Registered, stack: Registered) {
     parent: parent ? nameOf(parent) : undefined,
     inputs: some(Object.keys(inputs)) && brief(inputs),
     outputs: outputs && brief(resource === stack ? outputs : withoutRepetition(outputs, stack.outputs ?? {})),
-    dependencies: some(dependencies.map(nameOf).sort()),
+    dependencies: dependsOnAll(run, resource) ? "[everything else]" : some(dependencies.map(nameOf).sort()),
     deletedWith: deletedWith ? nameOf(deletedWith) : undefined,
     ignoreChanges: some(ignoreChanges),
     protect: resource.protect || undefined,
     retainOnDelete: resource.retainOnDelete || undefined,
     deleteBeforeReplace: resource.deleteBeforeReplace || undefined,
   };
+}
+
+/** Whether a resource comes after every other one: then a list of them would only repeat what is in all the files. */
+function dependsOnAll(run: Run, { urn, dependencies }: Registered): boolean {
+  const others = [...run.resources.values()].filter((other) => other.custom && other.urn !== urn);
+  return others.length > 1 && others.every((other) => dependencies.includes(other.urn));
 }
 
 /** Outputs of a component, without the text of those that are the stack's, too. */

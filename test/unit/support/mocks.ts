@@ -16,6 +16,12 @@ const outputsOf: Record<string, (name: string, inputs: Properties) => Properties
     result: placeholder.for(name),
     bcryptHash: placeholder.for(`${name}-bcrypt`),
   }),
+  "random:index/randomId:RandomId": () => ({
+    hex: "0123456789abcdef",
+    dec: "81985529216486895",
+    b64Std: "ASNFZ4mrze8=",
+    b64Url: "ASNFZ4mrze8",
+  }),
   "random:index/randomBytes:RandomBytes": (name) => ({
     base64: Buffer.from(placeholder.for(name)).toString("base64"),
     hex: Buffer.from(placeholder.for(name)).toString("hex"),
