@@ -1,11 +1,12 @@
 /** What must hold among the settings of a stack on AWS, as far as it can be known without asking AWS. */
 import { watchdogMargin } from "../cloud-init/patroni";
 import { layoutFaults } from "./aws/layout";
+import { regionOf } from "./aws/region";
 import { parseCidr } from "./cidr";
 import type { Fault } from "./faults";
 import { roles } from "./plan";
 import type { Settings } from "./settings";
-import { regionOf, type AwsSettings } from "./settings-aws";
+import type { AwsSettings } from "./settings-aws";
 
 /** Load balancers and target groups have names of 32 characters, of which the longest suffix takes 12. */
 const longestName = 20;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { regionIn } from "./aws/region";
 import { SettingsError } from "./faults";
 import { parseSettings, type Settings } from "./settings";
 
@@ -53,13 +54,6 @@ export function settingsFromFile(folder: string, stack: string): Settings {
 
 /** As Pulumi writes a value that was set with `--secret`. */
 const isEncrypted = (value: unknown) => typeof value === "object" && value !== null && "secure" in value;
-
-/** The variables in which the AWS provider, too, looks for a region that is not configured. */
-function regionIn(configured: unknown): string | undefined {
-  return [configured, process.env.AWS_REGION, process.env.AWS_DEFAULT_REGION].find(
-    (region): region is string => typeof region === "string" && region !== "",
-  );
-}
 
 /** The `pgha:` keys that are settings, without that prefix. */
 const settingsIn = <T>(config: Record<string, T>): Record<string, T> =>

@@ -1,5 +1,6 @@
 /** The settings under `pgha:aws`: what only machines on EC2 have. What must hold among them is in `invariants-aws.ts`. */
 import { z } from "zod";
+import { regionOf } from "./aws/region";
 import { parseCidr } from "./cidr";
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, {
@@ -145,9 +146,6 @@ export type AwsSettings = Omit<z.output<typeof awsSettings>, "clients" | "bastio
   clients: string[];
   bastion: OwnBastion | ExistingBastion;
 };
-
-/** The region a zone is in: us-east-1 for us-east-1a. */
-export const regionOf = (zone: string) => zone.slice(0, -1);
 
 /**
  * Fills in what depends on other settings.

@@ -40,6 +40,3 @@ function explain(error: unknown, action: string, region: string): string {
     return `AWS cannot be reached in region '${region}': ${said || code}; is that its name, and is this machine online?`;
   return `AWS refuses ${action}: ${name}: ${said}`;
 }
-
-/** The region of an availability zone: `us-east-1` for "us-east-1a". */
-export const regionOf = (zone: string) => zone.slice(0, -1);

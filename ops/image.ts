@@ -2,12 +2,11 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Image } from "@aws-sdk/client-ec2";
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
+import { debian } from "../components/aws/debian";
+import { regionIn } from "../components/aws/region";
 import { checkoutRoot } from "../scripts/env";
 import { askEc2 } from "./aws";
 import { exitCode, messageOf, OpsError } from "./errors";
-
-/** Debian's account at AWS, and the names of its images for this release (wiki.debian.org, Cloud/AmazonEC2Image). */
-const debian = { owner: "136693071363", name: "debian-13-amd64-*" };
 
 /** An image as it is shown. */
 interface Found {
@@ -93,9 +92,8 @@ function readSettings(file: string, stack: string): { text: string; settings: Do
 }
 
 function regionOfStack(settings: Document, stack: string): string {
-  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
-  const region = settings.getIn(["config", "aws:region"]) ?? AWS_REGION ?? AWS_DEFAULT_REGION;
-  if (typeof region === "string" && region !== "") return region;
+  const region = regionIn(settings.getIn(["config", "aws:region"]));
+  if (region !== undefined) return region;
   throw new OpsError(`no region: write aws:region into Pulumi.${stack}.yaml, or set AWS_REGION`);
 }
 
@@ -109,17 +107,14 @@ async function newestImage(region: string): Promise<Found> {
   const { Images = [] } = await askEc2(region, "ec2:DescribeImages", (client, { DescribeImagesCommand }) =>
     client.send(
       new DescribeImagesCommand({
-        Owners: [debian.owner],
-        Filters: [
-          { Name: "name", Values: [debian.name] },
-          { Name: "architecture", Values: ["x86_64"] },
-          { Name: "state", Values: ["available"] },
-        ],
+        Owners: [debian.account],
+        Filters: Object.entries(debian.filters).map(([name, value]) => ({ Name: name, Values: [value] })),
       }),
     ),
   );
   const [newest] = Images.map(found).sort((a, b) => b.created.localeCompare(a.created));
-  if (!newest) throw new OpsError(`AWS has no image ${debian.name} of Debian's (${debian.owner}) in ${region}`);
+  if (!newest)
+    throw new OpsError(`AWS has no image ${debian.filters.name} of Debian's (${debian.account}) in ${region}`);
   return newest;
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { notBelowLeader } from "../cloud-init/leader-first";
 import { askLeader, etcdctl, etcdEndpoint, parseJson, patroniCurl, type Reached } from "./ask";
 import { nodeNamed, nodesOf } from "./cluster";
 import { confirmed } from "./confirm";
@@ -24,15 +25,6 @@ export interface RestartPlan {
   leaderFirst: boolean;
 }
 
-/** Parameters that a standby may not have lower than its leader (PostgreSQL manual, 26.4.3). */
-const atLeastLeaders = new Set([
-  "max_connections",
-  "max_worker_processes",
-  "max_wal_senders",
-  "max_prepared_transactions",
-  "max_locks_per_transaction",
-]);
-
 /** What waits for a restart, as Patroni tells it (`GET /patroni`, `pending_restart_reason`). */
 export type PendingReason = Record<string, { old_value: string; new_value: string }>;
 
@@ -54,7 +46,7 @@ export function planRestart(status: Status, synchronous: boolean, reason: Pendin
     throw new OpsError(`restart refused, nothing was changed:\n${reasons}`, exitCode.bad);
   }
   const leaderFirst = Object.entries(reason).some(
-    ([name, { old_value, new_value }]) => atLeastLeaders.has(name) && Number(new_value) < Number(old_value),
+    ([name, { old_value, new_value }]) => notBelowLeader.includes(name) && Number(new_value) < Number(old_value),
   );
   const due = database.filter(({ pendingRestart }) => pendingRestart).map(({ name }) => name);
   const standbys = due.filter((name) => name !== leader);

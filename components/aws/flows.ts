@@ -1,8 +1,7 @@
 /**
- * Who talks to whom, on which port, and why: the one list from which the security groups, the documentation and the policy
- * pack's idea of "public" are made. What is not in it, no machine can do.
+ * Who talks to whom, on which port, and why: the one list from which the security groups, the documentation and the ports that the
+ * policy pack lets be public are made. What is not in it, no machine can do.
  */
-import { isPrivate, parseCidr } from "../cidr";
 import { ports, roles, type Role } from "../plan";
 import type { Settings } from "../settings";
 
@@ -96,14 +95,4 @@ export function rules(settings: Pick<Settings, "aws" | "clock">): Rule[] {
     ...side(one.to, "ingress", one.from, one),
     ...side(one.from, "egress", one.to, one),
   ]);
-}
-
-/** What the settings open to networks that are not private: every other such rule is a mistake. */
-export function declaredPublic(
-  settings: Pick<Settings, "aws" | "clock">,
-): { group: Group; cidr: string; port: number }[] {
-  return rules(settings).flatMap(({ group, direction, peer, port }) => {
-    if (direction === "egress" || !("cidr" in peer) || isPrivate(parseCidr(peer.cidr)!)) return [];
-    return [{ group, cidr: peer.cidr, port }];
-  });
 }

@@ -1,9 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { AwsSettings } from "../settings-aws";
-
-/** The account of the Debian project, which publishes the official images (wiki.debian.org/Cloud/AmazonEC2Image). */
-export const debianAccount = "136693071363";
+import { debian } from "./debian";
 
 const filter = (name: string, value: string) => ({ name, values: [value] });
 
@@ -12,15 +10,9 @@ export function imageQuery({ image }: Pick<AwsSettings, "image">): aws.ec2.GetAm
   // A pinned image may be past its deprecation date: it still boots.
   if (image) return { filters: [filter("image-id", image)], includeDeprecated: true };
   return {
-    owners: [debianAccount],
+    owners: [debian.account],
     mostRecent: true,
-    filters: [
-      filter("name", "debian-13-amd64-*"),
-      filter("architecture", "x86_64"),
-      filter("virtualization-type", "hvm"),
-      filter("root-device-type", "ebs"),
-      filter("state", "available"),
-    ],
+    filters: Object.entries(debian.filters).map(([name, value]) => filter(name, value)),
   };
 }
 

@@ -1,8 +1,9 @@
+import { endpointPorts } from "../../components/aws/flows";
 import { ports } from "../../components/plan";
 import { objects, texts, type Declared, type Rule, type Values } from "../rule";
 
 /** The ports that clients use on the endpoint; no other can be declared public. */
-const clientPorts: number[] = [ports.write, ports.read, ports.pooled];
+const clientPorts: number[] = Object.values(endpointPorts);
 
 /** One thing let in: from where, and to which ports. */
 interface Opening {

@@ -1,5 +1,5 @@
 /** What an update does to each node, out of what it does to the node's resources. */
-import type { Role } from "../../components/plan";
+import { roles, type Role } from "../../components/plan";
 import { stopping } from "../../policy/one-at-a-time";
 import { convergeEffects, type Effects } from "./converge";
 import type { Step } from "./events";
@@ -26,9 +26,11 @@ export const isMachine = ({ type }: Step) => machines.has(type);
 
 const isConverge = ({ type, name }: Step) => type === "command:remote:Command" && name.endsWith("-converge");
 
+const ofNode = new RegExp(`(?:^|-)((${roles.join("|")})\\d+)(?:-|$)`);
+
 /** The node a resource belongs to, by its name: `etcd1` of `etcd1-converge` and of `pgha-pki-etcd1-cert`. */
 export function nodeOf(name: string): { name: string; role: Role } | undefined {
-  const found = /(?:^|-)((etcd|postgresql|haproxy)\d+)(?:-|$)/.exec(name);
+  const found = ofNode.exec(name);
   return found ? { name: found[1]!, role: found[2] as Role } : undefined;
 }
 
@@ -40,7 +42,6 @@ export function nodeSummaries(steps: Step[]): NodeSummary[] {
     if (node) byNode.set(node.name, [...(byNode.get(node.name) ?? []), step]);
   }
   const order = new Intl.Collator("en", { numeric: true });
-  const roles: Role[] = ["etcd", "postgresql", "haproxy"];
   return [...byNode]
     .map(([name, of]) => summaryOf(name, nodeOf(name)!.role, of))
     .sort((a, b) => roles.indexOf(a.role) - roles.indexOf(b.role) || order.compare(a.name, b.name));

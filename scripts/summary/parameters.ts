@@ -1,4 +1,5 @@
 /** Which of PostgreSQL's parameters a running server takes up, and which need a restart. */
+import { notBelowLeader } from "../../cloud-init/leader-first";
 
 /**
  * Parameters with the context `postmaster` in pg_settings: PostgreSQL 15's own list (`postgres --describe-config`) and those
@@ -15,15 +16,6 @@ const restarts = new Set(
   subtransaction_buffers superuser_reserved_connections track_activity_query_size track_commit_timestamp
   transaction_buffers unix_socket_directories wal_buffers wal_decode_buffer_size wal_level wal_log_hints`.split(/\s+/),
 );
-
-/** Those a standby may not have lower than its leader: when one is lowered, the leader goes first (postgresql.sh). */
-const lowerLeaderFirst = [
-  "max_connections",
-  "max_worker_processes",
-  "max_wal_senders",
-  "max_prepared_transactions",
-  "max_locks_per_transaction",
-];
 
 export interface ParameterChange {
   /** Parameters that differ. */
@@ -46,7 +38,7 @@ export function parameterChange(before: string, after: string): ParameterChange 
     changed,
     restart: changed.filter((name) => restarts.has(name)),
     unsure: changed.filter((name) => name.includes(".")),
-    leaderFirst: lowerLeaderFirst.some((name) => Number(now[name]) < Number(old[name])),
+    leaderFirst: notBelowLeader.some((name) => Number(now[name]) < Number(old[name])),
   };
 }
 

@@ -1,11 +1,9 @@
 // The policy pack in a real Pulumi: a small program, a provider that makes nothing, state in a folder of its own.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { run } from "../../ops/process";
 import { policyFlags } from "../../scripts/policy";
-import { checkoutRoot, pulumiEnv } from "../../scripts/env";
+import { checkoutRoot } from "../../scripts/env";
+import { SmallProject } from "./support/small-project";
 
 const program = `
 const { CustomResource } = require("@pulumi/pulumi");
@@ -14,19 +12,6 @@ for (const [type, name, props, options] of require("./resources.json")) {
   for (const [key, value] of Object.entries(props)) if (value?.from) props[key] = made[value.from].id;
   made[name] = new CustomResource(type, name, props, options);
 }`;
-
-const provider = `#!/bin/sh
-cd ${checkoutRoot} && exec node --require tsx/cjs test/unit/support/any-provider.ts "$@"
-`;
-
-const project = `
-name: policy-test
-runtime: { name: nodejs, options: { typescript: false, nodeargs: --import=tsx } }
-main: index.js
-plugins:
-  providers: [{ name: aws, path: provider }]
-  analyzers: [{ name: policy-tsx, path: ${join(checkoutRoot, "policy/runtime")} }]
-`;
 
 const instance = "aws:ec2/instance:Instance";
 const node = (name: string, availabilityZone: string) => [
@@ -45,32 +30,24 @@ const node = (name: string, availabilityZone: string) => [
 
 describe("policy pack in Pulumi", function () {
   this.timeout(120_000);
-  const cwd = mkdtempSync(join(tmpdir(), "pgha-policy-"));
-  const env = { ...pulumiEnv(), PULUMI_BACKEND_URL: `file://${cwd}/state`, PULUMI_CONFIG_PASSPHRASE: "" };
+  const project = new SmallProject("policy", program);
 
   const pulumi = async (...args: string[]) => {
-    const { code, stdout, stderr } = await run("pulumi", args, { cwd, env });
+    const { code, stdout, stderr } = await project.pulumi(...args);
     return { code, said: stdout + stderr };
   };
-  const resources = (list: unknown[]) => writeFileSync(join(cwd, "resources.json"), JSON.stringify(list));
   const up = (...flags: string[]) => pulumi("up", "--yes", "--stack", "test", ...policyFlags, ...flags);
 
   before(async () => {
-    for (const folder of ["state", "provider"]) mkdirSync(join(cwd, folder));
-    symlinkSync(join(checkoutRoot, "node_modules"), join(cwd, "node_modules"));
-    symlinkSync(join(checkoutRoot, "policy"), join(cwd, "policy"));
-    writeFileSync(join(cwd, "Pulumi.yaml"), project);
-    writeFileSync(join(cwd, "index.js"), program);
-    writeFileSync(join(cwd, "provider", "pulumi-resource-aws"), provider, { mode: 0o755 });
     assert.equal((await pulumi("stack", "init", "test")).code, 0);
     assert.equal((await pulumi("config", "set", "--path", "pgha:aws.public", "true", "--stack", "test")).code, 0);
   });
 
-  after(() => rmSync(cwd, { recursive: true, force: true }));
+  after(() => project.remove());
 
   it("refuses an update before anything is made, and says which rules it breaks", async () => {
     const open = { cidrIpv4: "0.0.0.0/0", ipProtocol: "tcp", fromPort: 22, toPort: 22 };
-    resources([
+    project.resources([
       node("etcd1", "a"),
       ["aws:ebs/volume:Volume", "data", { encrypted: false, size: 1 }],
       ["aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", "ssh", open],
@@ -89,12 +66,12 @@ describe("policy pack in Pulumi", function () {
   });
 
   it("lets an update go on, then refuses one that replaces two nodes of a role, but not one", async () => {
-    const nodes = (...zones: string[]) => resources(zones.map((zone, index) => node(`etcd${index + 1}`, zone)));
+    const nodes = (...zones: string[]) => project.resources(zones.map((zone, index) => node(`etcd${index + 1}`, zone)));
     // Through the script that `up` and `preview` use, in a process of its own: it speaks to a terminal.
     const judge = async () => {
-      const call = `require("./scripts/policy").judge("test", [], { cwd: ${JSON.stringify(cwd)} }).then(process.exit)`;
+      const call = `require("./scripts/policy").judge("test", [], { cwd: ${JSON.stringify(project.cwd)} }).then(process.exit)`;
       const args = ["--require", "tsx/cjs", "-e", call];
-      const { code, stdout, stderr } = await run(process.execPath, args, { cwd: checkoutRoot, env });
+      const { code, stdout, stderr } = await run(process.execPath, args, { cwd: checkoutRoot, env: project.env });
       return { code, said: stdout + stderr };
     };
     nodes("a", "b", "c");

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { declaredPublic, flows, groups, rules, type Rule } from "../../components/aws/flows";
+import { flows, groups, rules, type Rule } from "../../components/aws/flows";
 import { ports } from "../../components/plan";
 import { settingsOnAws } from "./support/settings";
+import { declaredPublic } from "./support/declared-public";
 
 const settings = settingsOnAws({ aws: { clients: ["10.100.0.0/20", "10.7.0.0/16"] } });
 const peer = ({ peer: other }: Rule) => ("group" in other ? other.group : other.cidr);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { declaredPublic, rules } from "../../components/aws/flows";
+import { rules } from "../../components/aws/flows";
 import { settingsFromConfig } from "../../components/load-settings";
 import { ofType, runAws, type Inputs } from "./support/run-aws";
 import { stackConfig } from "./support/config";
 import { resource } from "./support/goldens";
 import type { Calls } from "./support/mocks-aws";
 import type { Run } from "./support/program";
+import { declaredPublic } from "./support/declared-public";
 
 describe("network on AWS", () => {
   const settings = settingsFromConfig(stackConfig("staging"), "staging");

@@ -5,21 +5,15 @@ import { nodeFiles } from "../../cloud-init/node-files";
 import { programs } from "../../cloud-init/program";
 import { settingsFromConfig } from "../../components/load-settings";
 import { allNodes, makePlan } from "../../components/plan";
+import { lineDiff } from "../../scripts/summary/lines";
 import { stackConfig } from "./support/config";
 import { goldenStacks, readGoldens, renderGoldens, renderStack, type Goldens } from "./support/goldens";
 
 /** The lines that differ, with two lines around them; "-" as committed, "+" as rendered now. */
-function difference(committed: string, rendered: string): string {
-  const lines = diff(committed.split("\n"), rendered.split("\n"));
-  const near = (index: number) => lines.slice(Math.max(0, index - 2), index + 3).some(([operation]) => operation !== 0);
-  return lines
-    .map(([operation, line], index) =>
-      near(index) ? `${operation < 0 ? "+" : operation > 0 ? "-" : " "} ${line}` : undefined,
-    )
-    .filter((line, index, all) => line !== undefined || all[index - 1] !== undefined)
-    .map((line) => line ?? "  ...")
-    .join("\n");
-}
+const difference = (committed: string, rendered: string) =>
+  lineDiff(committed, rendered)
+    .join("\n")
+    .replace(/^ {2}\.\.\.\n/, "");
 
 describe("golden files", function () {
   // Six runs of the program: seconds, but not on a machine that is busy with machines.

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { notBelowLeader } from "../../cloud-init/leader-first";
 import { OpsError } from "../../ops/errors";
 import { restartCommand, type PendingReason } from "../../ops/restart";
 import { databaseAnswer, etcdAnswer, patroniCluster, pausedAnswer, wholeAnswers } from "./ops-answers";
@@ -134,4 +136,10 @@ describe("pgha restart", () => {
       script.includes("/turn") ? { code: 22, stderr: "curl: (22) 503" } : answer(node, script);
     await assert.rejects(restart(cluster), /postgresql2 was not restarted: curl: \(22\) 503/);
   });
+});
+
+it("the converge step knows the same parameters as the commands that a leader restarts first for", () => {
+  const script = readFileSync("cloud-init/converge/postgresql.sh", "utf8");
+  const [, list] = /select\(\.key \| IN\((.*?)\)\)/.exec(script)!;
+  assert.deepEqual(JSON.parse(`[${list}]`), notBelowLeader);
 });

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { regionOf } from "../../../components/aws/region";
 import type { NodeOutput } from "../../../components/outputs";
-import { askEc2, regionOf } from "../../aws";
+import { askEc2 } from "../../aws";
 import { OpsError } from "../../errors";
 import type { Runner } from "../../ssh";
 import { cutScript } from "../faults/network";
