@@ -21,6 +21,7 @@ export function gateFiles(plan: Plan, node: Node): File[] {
     nodes: Object.fromEntries(plan.postgresql.map(({ name, address }) => [name, address])),
     pgbouncer: `/var/run/postgresql/.s.PGSQL.${ports.pooled}`,
     haproxy: "/run/haproxy/admin.sock",
+    holds: clock.hold > 0,
     role: ["127.0.0.1", ports.role],
   };
   const start = `${programs}/gate.py ${configuration}`;

@@ -1,15 +1,16 @@
 #!/usr/bin/python3
-"""The gate of a proxy: pauses PgBouncer's pool for a planned switchover, and always lets it go again.
+"""The gate of a proxy: has clients wait for a planned switchover, at PgBouncer and HAProxy, and always lets them go again.
 
 Database nodes ask for it, over TLS, each with its own certificate (Patroni calls before-stop.sh and role-change.sh there):
 
-    POST /pause?for=SECONDS   pauses the database: 200 {"paused": true}, or 202 "pending" while transactions still go on
+    POST /pause?for=SECONDS   pauses the database: 200 {"paused": true}, or 202 "pending" while transactions still go on.
+                              From then on HAProxy holds new connections for writes, which the asking node would refuse
     POST /leader?name=NODE    the asking node takes writes: HAProxy is told at once, and the pool goes on
     GET  /                    {"paused": ..., "since": ..., "deadline": ...}, in seconds since the epoch
 
 PgBouncer would stay paused for ever if nobody resumed it, so a pause ends here by itself: at its deadline, which counts from
-the first request and which no later one can move beyond the configured limit; when the gate stops; when it starts. systemd
-runs `gate.py CONFIG resume` after a gate that was killed, and kills one that is frozen (WatchdogSec).
+the first request and which no later one can move beyond the configured limit; when the gate stops; when it starts. HAProxy is
+told the deadline and needs nobody to end it. systemd runs `gate.py CONFIG resume` after a gate that was killed, and kills one that is frozen (WatchdogSec).
 
     gate.py CONFIG            serves; see cloud-init/gate.ts for what is in CONFIG
     gate.py CONFIG resume     ends a pause that a former gate has left behind
@@ -38,10 +39,14 @@ HEAD_WAIT = 1.0
 ANSWER_WAIT = 5.0
 # For one answer of PgBouncer's console, HAProxy's socket or its relay.
 LOCAL_WAIT = 1.0
+# For HAProxy to hold connections: nothing goes wrong when it does not.
+DOOR_WAIT = 0.1
 RETRY = 0.05
 POLL = 0.01
 # Clients served at once; more wait in the listener's queue.
 CLIENTS = 16
+# HAProxy's map of the node that nobody is to be let in to, with the moment until when, in ms since the epoch (hold.lua).
+LEAVING = "virt@leaving"
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Config:
     nodes: dict[str, str]
     pgbouncer: str
     haproxy: str
+    # Does HAProxy hold connections?
+    holds: bool
     # Where HAProxy says who takes writes.
     role: tuple[str, int]
 
@@ -136,14 +143,31 @@ class Gate:
             self.pausing = asyncio.create_task(self.close_pool())
         pausing = self.pausing
         await asyncio.wait({pausing}, timeout=PAUSE_WAIT if self.config.wait else LOGINS_WAIT)
-        if not pausing.done():
-            return "pending"
-        if pausing.cancelled():
-            raise Refused(503, "the pause has ended")
-        if error := pausing.exception():
-            await asyncio.shield(self.end(f"PgBouncer cannot pause: {error}"))
-            raise Refused(503, str(error))
-        return True
+        if pausing.done():
+            if pausing.cancelled():
+                raise Refused(503, "the pause has ended")
+            if error := pausing.exception():
+                await asyncio.shield(self.end(f"PgBouncer cannot pause: {error}"))
+                raise Refused(503, str(error))
+        # Not earlier: PgBouncer's own logins pass the same door.
+        await self.set_door(node)
+        return True if pausing.done() else "pending"
+
+    async def set_door(self, node: str | None) -> None:
+        """HAProxy holds new connections while this node leads, for as long as the pause may last. None: no longer."""
+        if not self.config.holds:
+            return
+        commands = [f"clear map {LEAVING}"]
+        if node:
+            until = time.time() + self.deadline - asyncio.get_running_loop().time()
+            commands.append(f"add map {LEAVING} {node} {round(1000 * until)}")
+        try:
+            async with asyncio.timeout(DOOR_WAIT):
+                complaint = await ask_haproxy(self.config, commands)
+        except Exception as error:  # whatever it is, the pause goes on without it, and ends
+            complaint = str(error) or "no answer in time"
+        if node and complaint:
+            log(f"HAProxy lets connections through to {node}: {complaint}")
 
     async def close_pool(self) -> None:
         """Lets transactions end and keeps new ones waiting. Returns once PgBouncer has let go of every server."""
@@ -173,7 +197,7 @@ class Gate:
         if self.pausing:
             self.pausing.cancel()
             await asyncio.wait({self.pausing})
-        await resume(self.config)
+        await asyncio.gather(self.set_door(None), resume(self.config))
         if self.since is not None:
             log(f"resumed after {asyncio.get_running_loop().time() - self.since:.3f} s: {why}")
         self.since = self.timer = self.pausing = self.resuming = None
@@ -219,13 +243,18 @@ async def tell_haproxy(config: Config, leader: str) -> None:
     others = [name for name in config.nodes if name != leader]
     commands = [*(f"set server leaders/{name} health down" for name in others), f"set server leaders/{leader} health up"]
     async with asyncio.timeout(LOCAL_WAIT):
-        reader, writer = await asyncio.open_unix_connection(config.haproxy)
-        try:
-            writer.write(("; ".join(commands) + "\n").encode())
-            complaint = (await reader.read()).decode().strip()
-        finally:
-            writer.close()
-    log(f"told HAProxy that {leader} leads" + (f"; it says: {' '.join(complaint.split())}" if complaint else ""))
+        complaint = await ask_haproxy(config, commands)
+    log(f"told HAProxy that {leader} leads" + (f"; it says: {complaint}" if complaint else ""))
+
+
+async def ask_haproxy(config: Config, commands: list[str]) -> str:
+    """@returns what HAProxy has to say to commands that are to be carried out without a word"""
+    reader, writer = await asyncio.open_unix_connection(config.haproxy)
+    try:
+        writer.write(("; ".join(commands) + "\n").encode())
+        return " ".join((await reader.read()).decode().split())
+    finally:
+        writer.close()
 
 
 class Server:

@@ -37,11 +37,16 @@ local function answers(name)
   return done
 end
 
+-- A leader that is about to stop in good order refuses whoever comes, and still leads. Until when nobody is let in to it, in ms
+-- since the epoch, by its name: the gate writes it, and takes it back earlier when it can.
+local leaving = Map.new("virt@leaving", Map._str)
+
 -- Whoever Patroni named last leads, if PostgreSQL can be reached there. After its start HAProxy takes every server for
 -- up; the name is what is not known yet.
 local function led(txn)
   local name = txn:get_var("proc.leader")
-  return name and txn.f:srv_is_up("leaders/" .. name) ~= 0 and answers(name)
+  if not name or now() < tonumber(leaving:lookup(name) or 0) then return false end
+  return txn.f:srv_is_up("leaders/" .. name) ~= 0 and answers(name)
 end
 
 core.register_action("hold", { "tcp-req" }, function(txn, seconds)

@@ -176,6 +176,35 @@ describe("HAProxy before a played cluster", function () {
     });
   });
 
+  describe("when the leader is about to stop", () => {
+    /** As the gate says it. */
+    const leaving = (node: string, until: number) =>
+      stage.do(
+        "run",
+        `echo 'clear map virt@leaving; add map virt@leaving ${node} ${Math.round(until)}' | socat - /run/haproxy/admin.sock`,
+      );
+
+    it("holds whoever connects, leaves sessions alone, and goes on when the time is over", async () => {
+      const client = await serves(one);
+      await leaving(one, Date.now() + 1500);
+      const late = await connect();
+      assert.equal(await wait(late, "served", 0.7), null, "is held");
+      assert.equal((await wait(late, "served", soon))?.node, one);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("serves them at once when another leads", async () => {
+      await leaving(one, Date.now() + 60_000);
+      const late = await connect();
+      await says(one, refused, replica);
+      const since = await says(two, 200, primary(2));
+      const { node, served } = (await wait(late, "served", soon)) ?? assert.fail("not served");
+      assert.equal(node, two);
+      assert.ok(served! - since < soon);
+    });
+    after(() => leaving("nobody", 0));
+  });
+
   describe("when PostgreSQL is killed", () => {
     afterEach(() => postgresql(one, "up"));
 

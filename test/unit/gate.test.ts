@@ -278,6 +278,43 @@ describe("the gate", () => {
       pgbouncer.endTransactions();
     });
 
+    it("keeps new connections out of the node at HAProxy, once PgBouncer is paused and for as long as that lasts", async () => {
+      let first = false;
+      haproxy.onLeaving = () => (first = !pgbouncer.paused);
+      await pause(0.5);
+      const [[name, until]] = haproxy.leaving as [[string, number]];
+      assert.equal(name, "postgresql2");
+      const { body } = await ask("GET", "/");
+      assert.ok(Math.abs(until - 1000 * body.deadline!) < 5, `until ${until}, the deadline is ${body.deadline}`);
+      assert.ok(!first, "logins of PgBouncer's own were let in");
+      await resumed();
+      assert.deepEqual(haproxy.leaving, []);
+    });
+
+    it("keeps them out while transactions go on, too", async () => {
+      await stop("SIGTERM");
+      configure({ limit: 1.5 });
+      await start();
+      pgbouncer.active = 1;
+      assert.equal((await pause(1.5)).status, 202);
+      assert.equal(haproxy.leaving.length, 1);
+      pgbouncer.endTransactions();
+    });
+
+    it("does not wait for a HAProxy that hangs, and leaves one alone that holds nobody", async () => {
+      haproxy.frozen = true;
+      const took = await timed(pause(limit).then(({ body }) => assert.equal(body.paused, true)));
+      assert.ok(took < 0.5, `answered after ${took} s`);
+      assert.match(log, /^HAProxy lets connections through to postgresql2: no answer in time$/m);
+      await resumed();
+      haproxy.frozen = false;
+      await stop("SIGTERM");
+      configure({ holds: false });
+      await start();
+      await pause(limit);
+      assert.deepEqual(haproxy.leaving, []);
+    });
+
     it("is confirmed when the last transaction ends", async () => {
       pgbouncer.active = 1;
       setTimeout(() => pgbouncer.endTransactions(), 200);

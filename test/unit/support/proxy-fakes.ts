@@ -129,8 +129,14 @@ function rows(socket: Socket, names: string[], table: string[][]): void {
 export class FakeHaproxy {
   /** Whom the relay takes for the leader. */
   leader = "";
-  /** What came in, in order: names the relay was asked for, commands of the admin socket. */
+  /** What came in, in order: names the relay was asked for, commands of the admin socket but those for the door. */
   readonly seen: string[] = [];
+  /** The map of the node that nobody is let in to, with the moment until when, ms since the epoch. */
+  leaving: [string, number][] = [];
+  /** Called when a node is put there. */
+  onLeaving: () => void = () => undefined;
+  /** The admin socket answers nothing. */
+  frozen = false;
   private readonly admin: Server;
   private readonly relay = createHttpServer((request, response) => {
     const name = request.url!.slice(1);
@@ -141,7 +147,14 @@ export class FakeHaproxy {
   constructor(readonly path: string) {
     this.admin = createServer((socket) => {
       socket.once("data", (data) => {
-        this.seen.push(data.toString().trim());
+        if (this.frozen) return;
+        const line = data.toString().trim();
+        const [clear, add] = line.split("; ");
+        if (clear === "clear map virt@leaving") {
+          const [name, until] = add?.replace("add map virt@leaving ", "").split(" ") ?? [];
+          this.leaving = name ? [[name, Number(until)]] : [];
+          if (name) this.onLeaving();
+        } else this.seen.push(line);
         socket.end("\n");
       });
     });
