@@ -191,7 +191,8 @@ export function program(done: (code: number) => void): Command {
   )
     .passThroughOptions()
     .action(async (node: string, args: string[], { stack }: Common) => {
-      done(await sshCommand(await loadCluster(stack), node, args));
+      // As ssh does, and as `pgha psql` wants it: "--" may stand before the command.
+      done(await sshCommand(await loadCluster(stack), node, args[0] === "--" ? args.slice(1) : args));
     });
 
   command(

@@ -64,7 +64,7 @@ stage_for_check() {
   printf '%s' "$copy"
 }
 
-# Puts every changed file in its place, each in one step.
+# Puts every changed file in its place, each in one step, and has systemd read what it is to know of them.
 install_files() {
   local path
   for path in "${!changed[@]}"; do
@@ -73,6 +73,13 @@ install_files() {
     sync "$path.pgha-new"
     mv "$path.pgha-new" "$path"
   done
+  if has_changed '/etc/systemd/*'; then
+    # First the links, as systemd warns about a unit for which one was made after it was read.
+    for path in "${!changed[@]}"; do
+      [[ $path != /etc/systemd/*.service ]] || enable_service "${path##*/}"
+    done
+    systemctl daemon-reload
+  fi
 }
 
 # wait_for SECONDS WHAT COMMAND...: runs the command until it succeeds; fails, saying what was awaited, after the deadline.
@@ -89,7 +96,7 @@ wait_for() {
 # First boot: cloud-init makes users and kernel settings; nothing is sure before it has finished.
 boot_finished() { [[ -e /run/cloud-init/result.json ]] || ! command -v cloud-init >/dev/null; }
 
-# For the next boot nothing need be reloaded now, and the old init scripts that haproxy and pgbouncer still have are left alone:
+# Without the reload that `enable` does by itself, and leaving alone the old init scripts that haproxy and pgbouncer still have:
 # with them each `enable` costs PID 1 three reloads, 0.23 s of CPU.
 enable_service() { SYSTEMCTL_SKIP_SYSV=1 systemctl enable --quiet --no-reload "$1"; }
 

@@ -52,7 +52,6 @@ add_member() {
 }
 
 restart_etcd() {
-  systemctl daemon-reload
   systemctl restart etcd
   wait_for 60 "etcd to be healthy again" member_healthy
 }
@@ -61,7 +60,6 @@ restart_etcd() {
 converge_witness() {
   if [[ -e $stage$witness_unit ]]; then
     if has_changed "$witness_unit" '*/witness.*' '*/etcd_gateway.py' '/etc/pgha/tls/*'; then
-      systemctl daemon-reload
       systemctl restart pgha-witness
     fi
     start_service pgha-witness
@@ -79,7 +77,6 @@ converge() {
     install_files
     install -d -o etcd -g etcd -m 0700 /var/lib/etcd
     join_existing_cluster
-    systemctl daemon-reload
     enable_service etcd
     systemctl start --no-block etcd
   elif has_changed '/etc/etcd/*' '*/etcd.service'; then

@@ -18,7 +18,6 @@ converge() {
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
   find_changes
   install_files
-  has_changed '/etc/systemd/*' && systemctl daemon-reload
   if systemctl is-active --quiet haproxy; then
     if has_changed '*/haproxy.service.d/*'; then
       in_turn restart_haproxy

@@ -26,6 +26,18 @@ put_dynamic() {
   rest -o /dev/null -X PUT -H 'Content-Type: application/json' -d @/etc/patroni/dynamic.json "$patroni_url/config"
 }
 
+# Looked at for 5 s in one session: a new one for every look takes from the standbys the processor that they start with.
+commits_wait_for_standby() {
+  [[ $(
+    sql -d postgres <<'SQL'
+\o /dev/null
+SELECT 1 WHERE current_setting('synchronous_standby_names') !~ '^ANY [1-9]' \watch interval=0.1 count=50 min_rows=1
+\o
+SELECT current_setting('synchronous_standby_names') ~ '^ANY [1-9]'
+SQL
+  ) == *t ]]
+}
+
 # The SQL of the cluster has been run by the leader and has reached this node.
 sql_in_place() {
   local have
@@ -34,7 +46,7 @@ sql_in_place() {
   # No application role before a standby confirms commits. (In strict quorum mode Patroni 4.1.5 bootstraps with
   # synchronous_standby_names 'ANY None (*)', which PostgreSQL refuses: until the first standby is listed it would
   # acknowledge commits alone.)
-  [[ -n $have || $SYNCHRONOUS == off || $(sql -d postgres -c 'SHOW synchronous_standby_names') == 'ANY '[1-9]* ]] || return
+  [[ -n $have || $SYNCHRONOUS == off ]] || commits_wait_for_standby || return
   # A commit waits for the first standby; if this node loses its role meanwhile, the next leader runs the file.
   PGOPTIONS='-c client_min_messages=warning' timeout 30 \
     runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -v sha256="$sql_hash" -d postgres -f /etc/patroni/cluster.sql >/dev/null 2>"$stage/.sql" ||
@@ -169,13 +181,11 @@ converge() {
   if [[ -z ${was_active:-} ]]; then
     install_files
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
-    systemctl daemon-reload
     start_service pgha-guard
     enable_service patroni
     systemctl start --no-block patroni
   else
     install_files
-    has_changed '/etc/systemd/*' && systemctl daemon-reload
     # Before Patroni reads that it is there.
     has_changed '*/pgha-guard.service' '*/guard.py' '*/etcd_gateway.py' && systemctl restart pgha-guard
     start_service pgha-guard

@@ -53,7 +53,8 @@ describe("a cluster of the default size", function () {
   describe("made", () => {
     it("comes up from nothing and takes a write", async () => {
       const started = Date.now();
-      await stack.up();
+      const said = await stack.up();
+      assert.doesNotMatch(said, /warning/i);
       machines = await machinesOf(stack.name);
       await query(machines.cluster, "ownerUrl", "CREATE TABLE kept (id int PRIMARY KEY)");
       await query(machines.cluster, "pooledUrl", "INSERT INTO kept VALUES (1)");

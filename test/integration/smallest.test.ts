@@ -52,6 +52,20 @@ describe("the smallest cluster", function () {
     assert.equal(complaints(await validation(stack)), "");
   });
 
+  it("answers its operator's commands", async () => {
+    const said = async (...args: string[]) => {
+      const { code, stdout, stderr } = await stack.pgha(...args);
+      assert.equal(code, 0, stdout + stderr);
+      return stdout.trim();
+    };
+    assert.match(await said("status"), /whole/);
+    assert.equal(await said("ssh", "etcd2", "hostname"), "etcd2");
+    assert.equal(await said("ssh", "etcd2", "--", "hostname"), "etcd2");
+    assert.equal(await said("psql", "--app", "--", "-XAtc", "SELECT current_user"), "app");
+    assert.match(await said("logs", "postgresql1", "--lines", "50"), /patroni/);
+    assert.match(await said("endpoints"), /pooled .*postgresql:/);
+  });
+
   it("fails over in both directions, controlled and by a killed postmaster, the timeline one up each time", async () => {
     await query(machines.cluster, "ownerUrl", "CREATE TABLE kept (id int PRIMARY KEY)");
     const timeline = () =>
