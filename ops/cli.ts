@@ -9,7 +9,7 @@ import { loadCommand, type LoadOptions } from "./load/command";
 import { atLeast, commas, count, numbers } from "./options";
 import { reach, reachAsClient, type AsClient, type Common } from "./reach";
 import { restartCommand } from "./restart";
-import { logsCommand, psqlCommand, sshCommand, type PsqlOptions } from "./shell";
+import { afterNode, logsCommand, psqlCommand, sshCommand, type PsqlOptions } from "./shell";
 import { statusCommand } from "./status";
 import { switchoverCommand, type SwitchoverOptions } from "./switchover/command";
 import { tunnelCommand } from "./tunnel";
@@ -185,14 +185,14 @@ export function program(done: (code: number) => void): Command {
     [
       "ssh etcd1",
       "ssh postgresql1 sudo patronictl -c /etc/patroni/patroni.yml list",
-      "ssh --stack dev haproxy1 uptime",
+      "ssh haproxy1 --stack staging -- uptime",
     ],
     false,
   )
     .passThroughOptions()
     .action(async (node: string, args: string[], { stack }: Common) => {
-      // As ssh does, and as `pgha psql` wants it: "--" may stand before the command.
-      done(await sshCommand(await loadCluster(stack), node, args[0] === "--" ? args.slice(1) : args));
+      const given = afterNode(args, stack);
+      done(await sshCommand(await loadCluster(given.stack), node, given.command));
     });
 
   command(

@@ -17,6 +17,20 @@ async function onNode(cluster: Cluster, node: string, command?: string): Promise
   return code;
 }
 
+/**
+ * What stands after the node of `pgha ssh`: a command with options of its own. As with every other command of ours `--stack` may
+ * stand there, and as with ssh and `pgha psql` a `--`.
+ */
+export function afterNode(args: string[], stack: string): { stack: string; command: string[] } {
+  const [first = "", second] = args;
+  if (first === "--stack" && second !== undefined) return afterNode(args.slice(2), second);
+  if (first.startsWith("--stack=")) return afterNode(args.slice(1), first.slice("--stack=".length));
+  if (first === "--") return { stack, command: args.slice(1) };
+  if (first.startsWith("-"))
+    throw new OpsError(`'${first}' is no option of \`pgha ssh\`; write -- before a command that begins so`);
+  return { stack, command: args };
+}
+
 /** `pgha ssh NODE [COMMAND...]`: a shell on a node, or one command there; its exit code is ours. */
 export async function sshCommand(cluster: Cluster, node: string, command: string[]): Promise<number> {
   nodeNamed(cluster, node);

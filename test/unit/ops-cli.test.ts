@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { program } from "../../ops/cli";
 import { run } from "../../ops/process";
+import { afterNode } from "../../ops/shell";
 import { breaks } from "../validation/breaks";
 import { suite } from "../validation/suite";
 
@@ -45,6 +46,8 @@ describe("the command pgha", function () {
     [["bench", "--clients", "16,many"], /^pgha: .*must be a whole number from 1/],
     [["logs"], /^pgha: missing required argument 'node'/],
     [["status", "--stack", "../x y"], /^pgha: '\.\.\/x y' is no name of a stack/],
+    [["ssh", "etcd1", "--nonsense"], /^pgha: '--nonsense' is no option of `pgha ssh`; write -- before/],
+    [["ssh", "etcd1", "--stack", "../x y", "--", "ls"], /^pgha: '\.\.\/x y' is no name of a stack/],
   ];
   for (const [args, message] of wrong) {
     it(`ends with 2 and one message for \`pgha ${args.join(" ")}\``, async () => {
@@ -55,6 +58,18 @@ describe("the command pgha", function () {
       assert.doesNotMatch(stderr, /^\s+at /m);
     });
   }
+
+  it("knows its own options from those of a command for a node", () => {
+    const command = ["ls", "-l", "--stack", "x", "--", "y"];
+    for (const [args, stack] of [
+      [command, "dev"],
+      [["--", ...command], "dev"],
+      [["--stack", "prod", ...command], "prod"],
+      [["--stack=prod", "--", ...command], "prod"],
+    ] as const)
+      assert.deepEqual(afterNode([...args], "dev"), { stack, command });
+    assert.deepEqual(afterNode([], "dev"), { stack: "dev", command: [] });
+  });
 
   it("ends with 0 for --help", async () => {
     assert.equal((await pgha("--help")).code, 0);
