@@ -58,7 +58,7 @@ describe("the smallest cluster", function () {
       assert.equal(code, 0, stdout + stderr);
       return stdout.trim();
     };
-    assert.match(await said("status"), /whole/);
+    assert.match(await said("status"), /All is well/);
     assert.equal(await said("ssh", "etcd2", "hostname"), "etcd2");
     assert.equal(await said("ssh", "etcd2", "--", "hostname"), "etcd2");
     assert.equal(await said("psql", "--app", "--", "-XAtc", "SELECT current_user"), "app");
