@@ -74,9 +74,9 @@ install_files() {
     mv "$path.pgha-new" "$path"
   done
   if has_changed '/etc/systemd/*'; then
-    # First the links, as systemd warns about a unit for which one was made after it was read.
+    # First the links: once one is made after a reload, systemd warns at every start. A unit of a package has a drop-in only.
     for path in "${!changed[@]}"; do
-      [[ $path != /etc/systemd/*.service ]] || enable_service "${path##*/}"
+      if [[ $path =~ ^/etc/systemd/system/([^/]+\.service) ]]; then enable_service "${BASH_REMATCH[1]}"; fi
     done
     systemctl daemon-reload
   fi
