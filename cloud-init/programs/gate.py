@@ -10,7 +10,8 @@ Database nodes ask for it, over TLS, each with its own certificate (Patroni call
 
 PgBouncer would stay paused for ever if nobody resumed it, so a pause ends here by itself: at its deadline, which counts from
 the first request and which no later one can move beyond the configured limit; when the gate stops; when it starts. HAProxy is
-told the deadline and needs nobody to end it. systemd runs `gate.py CONFIG resume` after a gate that was killed, and kills one that is frozen (WatchdogSec).
+told the deadline and needs nobody to end it. systemd runs `gate.py CONFIG resume` after a gate that was killed, and kills one
+that is frozen (WatchdogSec).
 
     gate.py CONFIG            serves; see cloud-init/gate.ts for what is in CONFIG
     gate.py CONFIG resume     ends a pause that a former gate has left behind
@@ -143,7 +144,8 @@ class Gate:
             self.pausing = asyncio.create_task(self.close_pool())
         pausing = self.pausing
         await asyncio.wait({pausing}, timeout=PAUSE_WAIT if self.config.wait else LOGINS_WAIT)
-        if pausing.done():
+        paused = pausing.done()
+        if paused:
             if pausing.cancelled():
                 raise Refused(503, "the pause has ended")
             if error := pausing.exception():
@@ -151,7 +153,7 @@ class Gate:
                 raise Refused(503, str(error))
         # Not earlier: PgBouncer's own logins pass the same door.
         await self.set_door(node)
-        return True if pausing.done() else "pending"
+        return paused or "pending"
 
     async def set_door(self, node: str | None) -> None:
         """HAProxy holds new connections while this node leads, for as long as the pause may last. None: no longer."""
