@@ -3,7 +3,7 @@
  * broken and healed. Needs what `npm run setup` makes.
  */
 import assert from "node:assert/strict";
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
@@ -13,6 +13,7 @@ import { imageAlias } from "../../components/incus/image";
 import type { IncusInstance, IncusNetwork } from "../../components/incus/model";
 import { removeInstance } from "../../components/incus/power";
 import { checkoutRoot, pulumiEnv } from "../../scripts/env";
+import { makeSshKey } from "../plugins/sshd";
 import { stateUrl } from "./support/stack";
 
 const NETWORK = "pghat0";
@@ -141,9 +142,7 @@ describe("incus: a real program", function () {
     await removeAll();
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(path.join(folder, "state"), { recursive: true });
-    const file = path.join(folder, "key");
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
-    key = { privateKey: fs.readFileSync(file, "utf8"), publicKey: fs.readFileSync(`${file}.pub`, "utf8").trim() };
+    key = makeSshKey(path.join(folder, "key"));
     // The state names the driver by its place in the program's folder.
     fs.symlinkSync(path.join(checkoutRoot, "components"), path.join(folder, "components"));
     fs.writeFileSync(path.join(folder, "index.ts"), PROGRAM);

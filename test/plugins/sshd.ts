@@ -1,14 +1,22 @@
-// For tests: an SSH server on the loopback interface that runs each command by /bin/sh.
-import { spawn } from "node:child_process";
+// For tests: keys, and an SSH server on the loopback interface that runs each command by /bin/sh.
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, type AddressInfo } from "node:net";
-import { Server, utils } from "ssh2";
+import { Server, utils, type Connection } from "ssh2";
 
 export interface Sshd {
   port: number;
   /** Connections that were authenticated so far. */
   logins(): number;
+  /** Ends those that are open, too. */
   close(): Promise<void>;
+}
+
+/** An Ed25519 key in OpenSSH's formats, kept in `file`. By ssh-keygen: one in 300 that ssh2 makes is malformed. */
+export function makeSshKey(file: string): { privateKey: string; publicKey: string } {
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
+  return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8").trim() };
 }
 
 /**
@@ -22,7 +30,10 @@ export async function startSshd(hostKey: string, authorized: string, accepted: s
     throw allowed;
   }
   let logins = 0;
+  const clients = new Set<Connection>();
   const server = new Server({ hostKeys: [hostKey] }, (client) => {
+    clients.add(client);
+    client.on("close", () => clients.delete(client));
     (client as unknown as { setNoDelay(): void }).setNoDelay(); // missing from @types/ssh2
     client.on("error", () => undefined);
     client.on("authentication", (context) => {
@@ -71,6 +82,7 @@ export async function startSshd(hostKey: string, authorized: string, accepted: s
     logins: () => logins,
     close: async () => {
       server.close();
+      for (const client of clients) client.end();
     },
   };
 }

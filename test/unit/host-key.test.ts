@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeSshKey } from "../plugins/sshd";
 import { temporaryFolder } from "./support/bash";
 import { python } from "./support/python";
 
@@ -87,8 +88,7 @@ describe("the SSH host key of an EC2 machine", () => {
   let count = 0;
   let key: string;
   before(() => {
-    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", join(folder(), "key")]);
-    key = readFileSync(join(folder(), "key"), "utf8");
+    key = makeSshKey(join(folder(), "key")).privateKey;
   });
 
   /** A fresh /etc/ssh, with the keys of an image in it, after the program. */

@@ -1,19 +1,15 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { utils } from "ssh2";
 import type { Cluster } from "../../ops/cluster";
 import { OpsError } from "../../ops/errors";
 import { SshRunner } from "../../ops/ssh";
 import { formatTunnel, forClients, openTunnel } from "../../ops/tunnel";
-import { startSshd, type Sshd } from "../plugins/sshd";
+import { makeSshKey, startSshd, type Sshd } from "../plugins/sshd";
 import { behindBastion, fakeCluster } from "./ops-fixture";
-
-const newKey = () => utils.generateKeyPairSync("ed25519");
+import { temporaryFolder } from "./support/bash";
 
 /** A server that answers each line with its own port and the line, as a proxy's port would. */
 async function echo(): Promise<Server> {
@@ -36,30 +32,32 @@ async function ask(port: number, line: string): Promise<string> {
 
 describe("through a bastion", function () {
   this.timeout(20_000);
-  const operator = newKey();
-  const hostKeys = { bastion: newKey(), node: newKey() };
+  const folder = temporaryFolder();
+  let operator: ReturnType<typeof makeSshKey>;
+  let hostKeys: { bastion: typeof operator; node: typeof operator };
   let bastion: Sshd;
   let node: Sshd;
   let cluster: Cluster;
   const open: Server[] = [];
 
+  before(() => {
+    const key = (name: string) => makeSshKey(join(folder(), name));
+    operator = key("operator");
+    hostKeys = { bastion: key("bastion"), node: key("node") };
+  });
   beforeEach(async () => {
-    bastion = await startSshd(hostKeys.bastion.private, operator.public, []);
-    node = await startSshd(hostKeys.node.private, operator.public, []);
+    bastion = await startSshd(hostKeys.bastion.privateKey, operator.publicKey, []);
+    node = await startSshd(hostKeys.node.privateKey, operator.publicKey, []);
     cluster = behindBastion();
-    const hostKey = hostKeys.bastion.public.trim();
+    const hostKey = hostKeys.bastion.publicKey;
     cluster.outputs.cluster.bastion = { host: "127.0.0.1", port: bastion.port, user: "jump", hostKey };
-    cluster.outputs.ssh.privateKey = operator.private;
+    cluster.outputs.ssh.privateKey = operator.privateKey;
     for (const each of cluster.nodes) {
       each.address = "127.0.0.1";
-      each.hostKey = hostKeys.node.public.trim();
+      each.hostKey = hostKeys.node.publicKey;
     }
   });
   afterEach(async () => {
-    // The shared connection would live on for a minute.
-    await promisify(execFile)("ssh", ["-F", join(cluster.folder, "config"), "-O", "exit", "bastion"]).catch(
-      () => undefined,
-    );
     await Promise.all([bastion.close(), node.close()]);
     for (const server of open.splice(0)) server.close();
   });
@@ -85,7 +83,7 @@ describe("through a bastion", function () {
 
   it("a node that is away is told from a bastion that is away or another one", async () => {
     assert.equal((await makeRunner(1).run("etcd1", "true")).unreachable, "the bastion gets no connection to it");
-    cluster.outputs.cluster.bastion!.hostKey = hostKeys.node.public.trim();
+    cluster.outputs.cluster.bastion!.hostKey = hostKeys.node.publicKey;
     const other = await makeRunner().run("etcd1", "true");
     assert.equal(other.unreachable, "the bastion 127.0.0.1 lets nobody through: its SSH host key is not the stack's");
     cluster.outputs.cluster.bastion = { ...cluster.outputs.cluster.bastion!, host: "127.0.0.2", port: 1 };
