@@ -18,7 +18,11 @@ async function main(): Promise<void> {
   }
   const { serve } = load("./lib/server") as typeof import("./lib/server");
   const { plugin } = load(`./${name}`) as typeof import("./tls");
-  console.log(await serve(plugin, engine)); // the engine reads the port from the first line
+  const port = await serve(plugin, engine);
+  // The engine reads the port from the first line. One that was killed before it could is not seen to go later.
+  process.stdout.write(`${port}\n`, (error) => {
+    if (error) process.exit(1);
+  });
 }
 
 main().catch((error: Error) => {

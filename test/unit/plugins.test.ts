@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { standInVersions } from "../../scripts/setup/versions";
 import type { Engine } from "../plugins/engine";
 import type { Plugin } from "../plugins/lib/plugin";
@@ -27,6 +30,26 @@ describe("stand-in plugins", function () {
       assert.deepEqual([plugin.name, plugin.version], [name, version]);
     }
   });
+
+  for (const moment of ["while they start", "when they have started"]) {
+    it(`end with an engine that is killed ${moment}`, async () => {
+      // A shell in the engine's place says their process id; whoever holds its standard error lives.
+      const script = '"$1" 127.0.0.1:9 & echo $! >&2; wait';
+      const engine = spawn("sh", ["-c", script, "sh", join(folder.path, "pulumi-resource-tls")], {
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      const [pid] = (await once(engine.stderr, "data")) as [Buffer];
+      if (moment === "when they have started") await once(engine.stdout, "data");
+      engine.kill("SIGKILL");
+      engine.stdout.destroy();
+      try {
+        await once(engine.stderr.resume(), "end", { signal: AbortSignal.timeout(10_000) });
+      } catch (error) {
+        process.kill(Number(pid), "SIGKILL");
+        throw error;
+      }
+    });
+  }
 
   describe("any resource", () => {
     it("refuses an unknown type, an unknown input, a missing one and a wrong one", async () => {
