@@ -13,7 +13,7 @@ import { imageAlias } from "../../components/incus/image";
 import type { IncusInstance, IncusNetwork } from "../../components/incus/model";
 import { removeInstance } from "../../components/incus/power";
 import { checkoutRoot, pulumiEnv } from "../../scripts/env";
-import { makeSshKey } from "../plugins/sshd";
+import { makeSshKey, type SshKey } from "../plugins/sshd";
 import { stateUrl } from "./support/stack";
 
 const NETWORK = "pghat0";
@@ -66,7 +66,7 @@ describe("incus: a real program", function () {
       .map((url) => path.basename(url))
       .filter((name) => /^pgha-t-/.test(name));
   const settings = settingsOf(2);
-  let key: { privateKey: string; publicKey: string };
+  let key: SshKey;
   let incarnation: Record<string, string>;
 
   function pulumi(...args: string[]): ChildProcess {

@@ -13,8 +13,14 @@ export interface Sshd {
   close(): Promise<void>;
 }
 
-/** An Ed25519 key in OpenSSH's formats, kept in `file`. By ssh-keygen: one in 300 that ssh2 makes is malformed. */
-export function makeSshKey(file: string): { privateKey: string; publicKey: string } {
+/** In OpenSSH's formats. */
+export interface SshKey {
+  privateKey: string;
+  publicKey: string;
+}
+
+/** An Ed25519 key, kept in `file` too. By ssh-keygen: one in 300 that ssh2 makes is malformed. */
+export function makeSshKey(file: string): SshKey {
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
   return { privateKey: readFileSync(file, "utf8"), publicKey: readFileSync(`${file}.pub`, "utf8").trim() };
 }

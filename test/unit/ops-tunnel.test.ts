@@ -7,7 +7,7 @@ import type { Cluster } from "../../ops/cluster";
 import { OpsError } from "../../ops/errors";
 import { SshRunner } from "../../ops/ssh";
 import { formatTunnel, forClients, openTunnel } from "../../ops/tunnel";
-import { makeSshKey, startSshd, type Sshd } from "../plugins/sshd";
+import { makeSshKey, startSshd, type Sshd, type SshKey } from "../plugins/sshd";
 import { behindBastion, fakeCluster } from "./ops-fixture";
 import { temporaryFolder } from "./support/bash";
 
@@ -33,8 +33,8 @@ async function ask(port: number, line: string): Promise<string> {
 describe("through a bastion", function () {
   this.timeout(20_000);
   const folder = temporaryFolder();
-  let operator: ReturnType<typeof makeSshKey>;
-  let hostKeys: { bastion: typeof operator; node: typeof operator };
+  let operator: SshKey;
+  let hostKeys: { bastion: SshKey; node: SshKey };
   let bastion: Sshd;
   let node: Sshd;
   let cluster: Cluster;
