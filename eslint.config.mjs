@@ -11,7 +11,7 @@ const nodeGlobals = {
 };
 
 export default defineConfig(
-  globalIgnores([".pgha/"]),
+  globalIgnores([".pgha/", ".tools/"]),
   js.configs.recommended,
   tseslint.configs.recommended,
   {

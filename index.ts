@@ -4,8 +4,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { PostgresCluster } from "./components/cluster";
 import { driverFor } from "./components/drivers";
-import { SettingsError } from "./components/faults";
-import { bastionKey, settingsFromConfig } from "./components/load-settings";
+import { SettingsError } from "./settings/faults";
+import { bastionKey, settingsFromConfig } from "./settings/load";
 
 /** What the cluster is made from: all that can be refused is refused here, before anything is declared. */
 async function prepare() {
@@ -14,7 +14,7 @@ async function prepare() {
     const settings = settingsFromConfig(pulumi.runtime.allConfig(), stack);
     return { settings, makeDriver: await driverFor(settings, stack) };
   } catch (error) {
-    // A fault in the settings is the user's to mend: the message says how, a stack trace would not.
+    // A fault in the settings is the user's to fix: the message says how, a stack trace would not.
     if (error instanceof SettingsError) throw new pulumi.RunError(error.message);
     throw error;
   }

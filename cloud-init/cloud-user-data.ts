@@ -1,4 +1,5 @@
-import type { Node, Role } from "../components/plan";
+import type { Node } from "../settings/plan";
+import type { Role } from "../settings/roles";
 import { brief, installerFiles, installRole, sshdConfig } from "./installer";
 import { program } from "./program";
 import { applySysctl, cloudConfig, machineConfig, sysctlSettings } from "./user-data";

@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Node, Plan } from "../components/plan";
-import { binDirectory, dataDirectory } from "./patroni";
-import { etcdEndpoints } from "./etcd";
+import type { Node, Plan } from "../settings/plan";
+import { binDirectory, dataDirectory } from "./services/patroni/files";
+import { etcdEndpoints, etcdMembers } from "./services/etcd/files";
 import type { File } from "./file";
+import { reactionsInBash } from "./reactions";
+import { journalOf } from "./services";
+import { superuserOptions } from "./services/patroni/session";
 
 /** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it. */
 const timeLimit = { incus: 1200, aws: 1700 };
@@ -27,15 +30,20 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
   const volume = cloud && node.role === "postgresql";
   const variables = {
     NODE: node.name,
-    ROLE: node.role,
+    ...(cloud && { ROLE: node.role }),
     CLUSTER: plan.cluster,
-    ETCD_ENDPOINTS: etcdEndpoints(plan),
-    ...(node.role !== "haproxy" && { ADDRESS: node.address }),
+    JOURNAL: journalOf(node.role),
+    ...(node.role !== "haproxy" && { ADDRESS: node.address, ETCD_ENDPOINTS: etcdEndpoints(plan) }),
+    ...(node.role === "etcd" && { ETCD_MEMBERS: etcdMembers(plan) }),
+    ...(node.role !== "etcd" && {
+      DATABASE: plan.settings.database.name,
+      DATABASE_HOSTS: plan.postgresql.map(({ address }) => address).join(","),
+    }),
     ...(node.role === "postgresql" && {
       PGDATA: dataDirectory,
       PGBIN: binDirectory,
-      DATABASE: plan.settings.database.name,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
+      SUPERUSER_OPTIONS: superuserOptions,
     }),
     ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };
@@ -45,6 +53,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
   });
   const script = [
     ...Object.entries(variables).map(([name, value]) => `${name}='${value}'`),
+    reactionsInBash(node.role),
     part("common"),
     ...(cloud ? [part("cloud")] : []),
     ...(volume ? [part("volume")] : []),

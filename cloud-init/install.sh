@@ -87,10 +87,14 @@ installed_etcd() {
   /usr/local/bin/etcd --version 2>/dev/null | sed -n 's/^etcd Version: //p'
 }
 
+make_user() {
+  id "$1" >/dev/null 2>&1 || useradd --system --user-group --home-dir "$2" --shell /usr/sbin/nologin "$1"
+}
+
 # etcdctl goes on every machine: changes take turns through an etcd lock.
 install_etcd() {
-  id etcd >/dev/null 2>&1 ||
-    useradd --system --user-group --home-dir /var/lib/etcd --shell /usr/sbin/nologin etcd
+  make_user etcd /var/lib/etcd
+  make_user pgha-witness /
   install -d -o etcd -g etcd -m 700 /var/lib/etcd
   [ "$(installed_etcd)" = "$ETCD_VERSION" ] && return
   local from=${PGHA_ETCD_DIR:-} temporary
@@ -149,6 +153,7 @@ install_haproxy() {
   # psql and socat: for their admin consoles.
   apt_install haproxy pgbouncer postgresql-client socat
   systemctl disable --quiet haproxy.service pgbouncer.service
+  make_user pgha-gate /
 }
 
 [ "$(id -u)" = 0 ] || fail "run as root"

@@ -1,7 +1,7 @@
 /** The installer as a cloud machine gets it, in its user data. EC2 takes 16 KiB of that and no more. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Role } from "../components/plan";
+import type { Role } from "../settings/roles";
 import { programs } from "./program";
 
 const source = (name: string) => readFileSync(join(__dirname, name), "utf8");

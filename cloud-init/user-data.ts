@@ -1,5 +1,5 @@
 import { stringify } from "yaml";
-import type { Node } from "../components/plan";
+import type { Node } from "../settings/plan";
 
 /** The user every machine is managed by: SSH key only, passwordless sudo. */
 export const adminUser = "pgha";

@@ -5,9 +5,9 @@ import { clusterOutputs, type ClusterOutputs } from "./outputs";
 import { Passwords } from "./passwords";
 import { Patroni } from "./patroni";
 import { Pki } from "./pki";
-import { makePlan } from "./plan";
+import { makePlan } from "../settings/plan";
 import { Proxy } from "./proxy";
-import type { Settings } from "./settings";
+import type { Settings } from "../settings/schema";
 
 export interface PostgresClusterArgs {
   /** The stack's settings, checked (`loadSettings`). */
@@ -30,23 +30,23 @@ export class PostgresCluster extends pulumi.ComponentResource {
     super("pgha:index:PostgresCluster", name, {}, opts);
     const { settings, makeDriver, bastionKey } = args;
     const plan = makePlan(settings);
-    const parent = { parent: this };
+    const childOpts = { parent: this };
 
-    const passwords = new Passwords(`${name}-passwords`, parent);
-    const pki = new Pki(`${name}-pki`, { plan }, parent);
+    const passwords = new Passwords(`${name}-passwords`, childOpts);
+    const pki = new Pki(`${name}-pki`, { plan }, childOpts);
     const { sshKey, bastionHostKey } = pki;
     const driver = makeDriver(name, { plan, sshKey, bastionHostKey, bastionKey }, this);
     const role = { plan, driver, pki };
-    const etcd = new Etcd(`${name}-etcd`, role, parent);
-    const patroni = new Patroni(`${name}-patroni`, { ...role, passwords, after: etcd.ready }, parent);
-    const proxy = new Proxy(`${name}-proxy`, { ...role, statsPassword: passwords.stats }, parent);
+    const etcd = new Etcd(`${name}-etcd`, role, childOpts);
+    const patroni = new Patroni(`${name}-patroni`, { ...role, passwords, after: etcd.ready }, childOpts);
+    const proxy = new Proxy(`${name}-proxy`, { ...role, passwords }, childOpts);
 
     this.outputs = clusterOutputs(plan, {
       passwords,
       pki,
       bastion: driver.bastion,
       bastionKey,
-      endpoint: driver.endpoint(proxy.machines, this),
+      endpoint: driver.endpoint(proxy.machines, proxy.ready, this),
       machines: [...etcd.machines, ...patroni.machines, ...proxy.machines],
       ready: [...etcd.ready, ...patroni.ready, ...proxy.ready],
     });

@@ -2,7 +2,8 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 import type { File } from "../cloud-init/file";
-import type { ClientPort, Node, Plan } from "./plan";
+import type { ClientPort } from "../settings/ports";
+import type { Node, Plan } from "../settings/plan";
 
 /** A machine that is wanted. */
 export interface MachineRequest {
@@ -19,7 +20,7 @@ export interface MachineRequest {
 export interface MadeMachine {
   /** The machine itself; commands on it are `deletedWith` it. */
   resource: pulumi.CustomResource;
-  /** Changes when the machine is made anew: a trigger for everything that was done on it. */
+  /** Changes when the machine is recreated: a trigger for everything that was done on it. */
   incarnation: pulumi.Output<string>;
   /** Its id at its provider, where operators' commands need one. @default none: its name says it */
   id?: pulumi.Output<string>;
@@ -64,9 +65,10 @@ export interface Driver {
   readonly bastion?: Bastion;
   /**
    * One endpoint in front of all proxies; called once, after their machines are declared.
+   * @param ready done when the proxies take what the endpoint sends
    * @returns undefined where clients have to name the proxies themselves
    */
-  endpoint(proxies: NodeMachine[], parent: pulumi.Resource): Endpoint | undefined;
+  endpoint(proxies: NodeMachine[], ready: pulumi.Resource[], parent: pulumi.Resource): Endpoint | undefined;
 }
 
 export interface DriverArgs {
@@ -75,7 +77,7 @@ export interface DriverArgs {
   sshKey: tls.PrivateKey;
   /** Host key of a bastion of the cluster's own. @default undefined: it has none */
   bastionHostKey?: tls.PrivateKey;
-  /** Private key for a bastion that was there before. @default the operators' */
+  /** Private key for an existing bastion. @default the operators' */
   bastionKey?: pulumi.Output<string>;
 }
 

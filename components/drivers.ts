@@ -1,7 +1,7 @@
 import type { MakeDriver } from "./driver";
-import { SettingsError } from "./faults";
+import { SettingsError } from "../settings/faults";
 import { IncusDriver } from "./incus/driver";
-import type { Settings } from "./settings";
+import type { Settings } from "../settings/schema";
 
 /* eslint-disable @typescript-eslint/no-require-imports -- an import of what is loaded late would need a loader for modules, which
    the npm scripts do without: it takes them longer to start. */
@@ -11,7 +11,7 @@ const awsDriver = () => require("./aws/driver") as typeof import("./aws/driver")
 
 /**
  * The driver of a stack. That of AWS is loaded when it is needed: a stack on this host has no use for the SDK, which takes a second
- * to load. For AWS the settings are first held against what is there, so that a refusal comes before anything is declared.
+ * to load. For AWS the settings are first checked against what exists, so that a refusal comes before anything is declared.
  * @throws SettingsError with every fault at once
  */
 export async function driverFor(settings: Settings, stack: string): Promise<MakeDriver> {

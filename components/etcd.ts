@@ -1,6 +1,6 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { etcdEndpoints } from "../cloud-init/etcd";
+import { etcdEndpoints } from "../cloud-init/services/etcd/files";
 import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
 
@@ -13,7 +13,9 @@ export class Etcd extends pulumi.ComponentResource {
   constructor(name: string, args: RoleArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Etcd", name, {}, opts);
     const { plan } = args;
-    ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, { nodes: plan.etcd }));
+    // A member must know when others have lost their data: a survivor may have to carry the cluster on (converge/etcd.sh).
+    const role = { nodes: plan.etcd, together: true };
+    ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, role));
     this.registerOutputs({ endpoints: etcdEndpoints(plan) });
   }
 }

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 import { adminUser } from "../cloud-init/user-data";
 import type { Bastion, Driver, MadeMachine } from "./driver";
-import type { Node } from "./plan";
+import type { Node } from "../settings/plan";
 
 export interface MachineArgs {
   node: Node;

@@ -6,7 +6,7 @@ import { converge } from "./converge";
 import type { Driver, NodeMachine } from "./driver";
 import { Machine } from "./machine";
 import type { Pki } from "./pki";
-import type { Node, Plan } from "./plan";
+import type { Node, Plan } from "../settings/plan";
 
 /** What every role's component needs. */
 export interface RoleArgs {
@@ -23,6 +23,8 @@ export interface RoleNodes {
   secrets?: pulumi.Output<File[]>;
   /** What must be done before these nodes can converge. @default nothing */
   after?: pulumi.Resource[];
+  /** When a machine is recreated, do the steps of all nodes of the role run? @default false */
+  together?: boolean;
 }
 
 /** A role's nodes, made. */
@@ -35,19 +37,19 @@ export interface MadeNodes {
 /** Makes a role's machines and converges each of them. */
 export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNodes): MadeNodes {
   const { plan, driver, pki } = args;
-  const made = role.nodes.map((node, index) => {
-    const machine = new Machine(
-      node.name,
-      { node, index, driver, hostKey: pki.hostKeyOf(node), sshKey: pki.sshKey },
-      { parent },
-    );
+  const machines = role.nodes.map((node, index) => {
+    const request = { node, index, driver, hostKey: pki.hostKeyOf(node), sshKey: pki.sshKey };
+    return { node, machine: new Machine(node.name, request, { parent }) };
+  });
+  const made = machines.map(({ node, machine }) => {
     const { after = [], files = [] } = machine.made;
     const stdin = pulumi
-      .all([pki.filesOf(node), role.secrets ?? [], files])
-      .apply(([own, shared, machines]) => [...own, ...shared, ...machines]);
+      .all([pki.filesOf(node), pki.authorizedKeys, role.secrets ?? [], files])
+      .apply(([own, authorized, shared, driven]) => [...own, authorized, ...shared, ...driven]);
+    const others = role.together ? machines.filter((other) => other.machine !== machine) : [];
     const ready = converge(
       `${node.name}-converge`,
-      { plan, node, machine, files: nodeFiles(plan, node), stdin },
+      { plan, node, machine, files: nodeFiles(plan, node), stdin, also: others.map((other) => other.machine) },
       { parent: machine, dependsOn: [...(role.after ?? []), ...after] },
     );
     return { node, machine: machine.made, ready };

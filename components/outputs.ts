@@ -6,7 +6,10 @@ import { adminUser } from "../cloud-init/user-data";
 import type { Bastion, Endpoint, EndpointPorts, NodeMachine } from "./driver";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
-import { clientPorts, ports, type ClientPort, type Node, type Plan, type Role } from "./plan";
+import { clientPorts, type Node, type Plan } from "../settings/plan";
+import { ports, type ClientPort } from "../settings/ports";
+import type { Role } from "../settings/roles";
+import { caPath } from "../settings/tls";
 
 /** A machine as operators see it. */
 export interface NodeOutput {
@@ -84,10 +87,21 @@ export interface ClusterOutputs {
   ssh: pulumi.Output<{ user: string; privateKey: string; bastionKey?: string }>;
 }
 
-/** A connection URL. The password holds letters and digits only, so nothing needs escaping. */
-function url(user: string, password: string, hosts: { host: string; port: number }[], database: string): string {
+/**
+ * A connection URL. The password holds letters and digits only, so nothing needs escaping.
+ * @param named whether the server's certificate has the host's name or address. Without, a server of this cluster is all that
+ *   can be asked for
+ */
+function url(
+  { cluster, settings: { database } }: Plan,
+  user: string,
+  password: string,
+  hosts: { host: string; port: number }[],
+  named = true,
+): string {
   const at = hosts.map(({ host, port }) => `${host}:${port}`).join(",");
-  return `postgresql://${user}:${password}@${at}/${database}?sslmode=require`;
+  const mode = named ? "verify-full" : "verify-ca";
+  return `postgresql://${user}:${password}@${at}/${database.name}?sslmode=${mode}&sslrootcert=${caPath(cluster)}`;
 }
 
 /** What has been made of a cluster. */
@@ -106,8 +120,8 @@ export interface Made {
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
 export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   const { passwords, pki, ready } = made;
-  const { driver, database, clock, postgresql, haproxy } = plan.settings;
-  const { name, user, owner } = database;
+  const { driver, aws, database, clock, postgresql, haproxy } = plan.settings;
+  const { user, owner } = database;
   const proxies = plan.haproxy.map((node, index) => proxyOutput(plan, node, index));
   const endpoint = made.endpoint && pulumi.output(made.endpoint);
   const whenReady = pulumi.all(ready.map((command) => command.id));
@@ -118,7 +132,8 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   const one =
     (role: string, use: keyof EndpointPorts) =>
     (password: string, { host, ports }: Front) =>
-      url(role, password, [{ host, port: ports[use] }], name);
+      // A load balancer without a name of ours has one that is in no certificate.
+      url(plan, role, password, [{ host, port: ports[use] }], !endpoint || aws?.dns !== undefined);
   const all = (use: ClientPort) => proxies.map(({ host, ports }) => ({ host, port: ports[use] }));
 
   return {
@@ -129,11 +144,11 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     ownerUrl: connect(passwords.owner.password, one(owner, "write")),
     dsn: connect(
       passwords.user.password,
-      (password) => `${url(user, password, all("pooled"), name)}&target_session_attrs=read-write&connect_timeout=2`,
+      (password) => `${url(plan, user, password, all("pooled"))}&target_session_attrs=read-write&connect_timeout=2`,
     ),
     readDsn: connect(
       passwords.user.password,
-      (password) => `${url(user, password, all("read"), name)}&connect_timeout=2`,
+      (password) => `${url(plan, user, password, all("read"))}&connect_timeout=2`,
     ),
     statsUrls: pulumi.output(all("stats").map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),

@@ -15,6 +15,8 @@ export class Passwords extends pulumi.ComponentResource {
   readonly user: Password;
   /** Of the stats page, for the user `pgha`. */
   readonly stats: pulumi.Output<string>;
+  /** Of the role by which PgBouncer looks verifiers up. Nobody is told: it logs in by certificate. */
+  readonly lookup: pulumi.Output<string>;
 
   constructor(name: string, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Passwords", name, {}, opts);
@@ -28,6 +30,12 @@ export class Passwords extends pulumi.ComponentResource {
     this.owner = salted("owner");
     this.user = salted("user");
     this.stats = password("stats");
-    this.registerOutputs({ owner: this.owner.password, user: this.user.password, stats: this.stats });
+    this.lookup = password("lookup");
+    this.registerOutputs({
+      owner: this.owner.password,
+      user: this.user.password,
+      stats: this.stats,
+      lookup: this.lookup,
+    });
   }
 }

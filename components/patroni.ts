@@ -1,14 +1,14 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { scramVerifier } from "../cloud-init/scram";
-import { clusterSql } from "../cloud-init/sql";
+import { scramVerifier } from "../cloud-init/services/patroni/scram";
+import { clusterSql } from "../cloud-init/services/patroni/sql";
 import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
 import type { Passwords } from "./passwords";
 
 export interface PatroniArgs extends RoleArgs {
   passwords: Passwords;
-  /** What must be there first: etcd. */
+  /** What must exist first: etcd. */
   after: pulumi.Resource[];
 }
 

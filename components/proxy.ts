@@ -1,12 +1,13 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { haproxySecrets } from "../cloud-init/haproxy";
+import { haproxySecrets } from "../cloud-init/services/haproxy/files";
+import { pgbouncerSecrets } from "../cloud-init/services/pgbouncer/files";
 import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
+import type { Passwords } from "./passwords";
 
 export interface ProxyArgs extends RoleArgs {
-  /** Password of HAProxy's stats page. */
-  statsPassword: pulumi.Output<string>;
+  passwords: Passwords;
 }
 
 /** The proxies: HAProxy, which knows who leads, and PgBouncer in front of it. */
@@ -17,10 +18,12 @@ export class Proxy extends pulumi.ComponentResource {
 
   constructor(name: string, args: ProxyArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Proxy", name, {}, opts);
-    const { plan } = args;
+    const { plan, passwords } = args;
     ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, {
       nodes: plan.haproxy,
-      secrets: args.statsPassword.apply((password) => [haproxySecrets(password)]),
+      secrets: pulumi
+        .all([passwords.stats, passwords.lookup])
+        .apply(([stats, lookup]) => [haproxySecrets(stats), pgbouncerSecrets(lookup)]),
     }));
     this.registerOutputs({ nodes: plan.haproxy.map(({ address }) => address) });
   }

@@ -1,3 +1,6 @@
+import { ownerOptions, superuserOptions } from "../cloud-init/services/patroni/session";
+import { ports } from "../settings/ports";
+import { tls } from "../settings/tls";
 import type { NodeOutput } from "../components/outputs";
 import { nodesOf, type Cluster } from "./cluster";
 import { OpsError } from "./errors";
@@ -10,30 +13,43 @@ export interface Reached {
   runner: Runner;
 }
 
-const tls = "/etc/pgha/tls";
-
 /** Shell words that call etcdctl on a node with its own certificate. */
 export const etcdctl = (endpoint: string, args: string) =>
-  `etcdctl --endpoints ${quote(endpoint)} --cacert ${tls}/ca.crt --cert ${tls}/node.crt --key ${tls}/node.key ` +
+  `etcdctl --endpoints ${quote(endpoint)} --cacert ${tls.ca} --cert ${tls.client} --key ${tls.key} ` +
   `--dial-timeout 2s --command-timeout 2s ${args}`;
 
 /** A node's etcd endpoint. */
-export const etcdEndpoint = ({ address }: NodeOutput) => `https://${address}:2379`;
+export const etcdEndpoint = ({ address }: NodeOutput) => `https://${address}:${ports.etcdClient}`;
 
 /** Shell words that ask a node's Patroni with the certificate of the node they run on. */
 export const patroniCurl = (node: NodeOutput, path: string, args = "--max-time 2 -f") =>
-  `curl -sS ${args} --cacert ${tls}/ca.crt --cert ${tls}/node.crt --key ${tls}/node.key ${quote(`https://${node.address}:8008${path}`)}`;
+  `curl -sS ${args} --cacert ${tls.ca} --cert ${tls.client} --key ${tls.key} ${quote(`https://${node.address}:${ports.patroni}${path}`)}`;
 
-/** Shell words that run psql as the database's superuser on the node, on its standard input. */
-export const superuserPsql = (database: string) =>
-  `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${quote(database)}`;
+/** Shell words that run psql on a database node, with options of our own against whatever the database's owner has set. */
+export const nodePsql = (options: string, ...args: string[]) =>
+  `runuser -u postgres -- env PGOPTIONS=${quote(options)} psql ${args.map(quote).join(" ")}`;
+
+/** How a program reads psql's answer. */
+const plain = ["-XAtq", "-v", "ON_ERROR_STOP=1"];
+
+/**
+ * Shell words that run psql as superuser on the node, on its standard input. In the database `postgres` only: users get into
+ * none but their own, so nothing they made can be met here.
+ */
+export const superuserPsql = nodePsql(superuserOptions, ...plain, "-d", "postgres");
 
 /** The same for a single statement. */
-export const superuserSql = (database: string, sql: string) => `${superuserPsql(database)} -c ${quote(sql)}`;
+export const superuserSql = (sql: string) => `${superuserPsql} -c ${quote(sql)}`;
+
+/** Shell words for a statement in the users' database on the node: as its owner, who has made everything in it. */
+export const ownerSql = ({ facts }: Cluster, sql: string) => {
+  const { name, owner } = facts.database;
+  return nodePsql(ownerOptions, ...plain, "-d", name, "-U", owner, "-c", sql);
+};
 
 /** Shell words that ask PgBouncer's console, one thing after the other; its own OS user may, without a password. */
 export const pgbouncerConsole = (...commands: string[]) =>
-  "runuser -u postgres -- psql -XAq --csv -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer" +
+  `runuser -u postgres -- psql -XAq --csv -h /var/run/postgresql -p ${ports.pooled} -U pgbouncer -d pgbouncer` +
   commands.map((command) => ` -c ${quote(command)}`).join("");
 
 /** A member in Patroni's own view of the cluster (`GET /cluster`, Patroni 4.1). */

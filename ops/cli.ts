@@ -13,15 +13,15 @@ import { afterNode, logsCommand, psqlCommand, sshCommand, type PsqlOptions } fro
 import { statusCommand } from "./status";
 import { switchoverCommand, type SwitchoverOptions } from "./switchover/command";
 import { tunnelCommand } from "./tunnel";
-import { validateCommand, type ValidateOptions } from "./validate";
+import { validateCommand, type ValidateOptions } from "./validate/command";
 
 const exitCodes = `
-Exit code: 0 done and good; 1 the answer is bad (not whole, a check failed, refused); 2 wrong usage or nothing reached.`;
+Exit code: 0 done and good; 1 the answer is bad (not healthy, a check failed, refused); 2 wrong usage or nothing reached.`;
 
 /** The commands. @param done gets the exit code of the command that ran */
 export function program(done: (code: number) => void): Command {
   const pgha = new Command("pgha")
-    .description("Looks after the clusters of this project. A cluster is known by its stack's outputs.")
+    .description("Operates the clusters of this project. It knows a cluster by its stack's outputs.")
     .addHelpText("after", `${exitCodes}\n\nExamples:\n  pgha status\n  pgha switchover --help`)
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "pgha: ")) })
     .showHelpAfterError("`--help` shows how it is used")
@@ -41,7 +41,7 @@ export function program(done: (code: number) => void): Command {
 
   command(
     "status",
-    "One screen about the cluster: members, roles, lag, etcd, proxies, certificates, all that is not whole.",
+    "One screen about the cluster: members, roles, lag, etcd, proxies, certificates, and every problem.",
     ["status", "status --watch 5", "status --json | jq .warnings"],
   )
     .option("--watch [seconds]", "look again and again (every 2 seconds)", atLeast(0.5))
@@ -49,7 +49,7 @@ export function program(done: (code: number) => void): Command {
       done(await statusCommand(await reach(stack), { json, watch: watch === true ? 2 : watch }));
     });
 
-  command("validate", "Checks that the cluster does all it should; the check of failover switches over under load.", [
+  command("validate", "Checks that the cluster does all it should; the failover check switches over under load.", [
     "validate",
     "validate --quick",
     "validate --json | jq '.checks[] | select(.ok | not)'",
@@ -60,7 +60,7 @@ export function program(done: (code: number) => void): Command {
       done(await validateCommand(await reachAsClient(options), options));
     });
 
-  command("switchover", "Hands the leader's role to a standby, after making sure that nothing speaks against it.", [
+  command("switchover", "Hands the leader's role to a standby, after making sure that nothing prevents it.", [
     "switchover",
     "switchover --to postgresql2 --yes",
     "switchover --wait 20",
@@ -70,7 +70,7 @@ export function program(done: (code: number) => void): Command {
     .option("--wait <s>", "how long to wait for open transactions and for the end of failsafe mode", atLeast(0), 1)
     .option("--force", "cut transactions that have been open for more than a second")
     .option("--yes", "do not ask")
-    .option("--dry-run", "only say whether anything speaks against it")
+    .option("--dry-run", "only say whether anything prevents it")
     .action(async ({ stack, ...options }: Common & SwitchoverOptions) => {
       done(await switchoverCommand(await reach(stack), options));
     });
@@ -102,7 +102,7 @@ export function program(done: (code: number) => void): Command {
 
   command(
     "drill [faults...]",
-    "Breaks the cluster on purpose, under load, one fault after the other; heals it, and tells what clients felt and " +
+    "Breaks the cluster on purpose, under load, one fault after the other; heals it, and reports what clients felt and " +
       "whether an acknowledged write was lost.",
     [
       "drill --list",
@@ -114,13 +114,13 @@ export function program(done: (code: number) => void): Command {
     ],
     false,
   )
-    .option("--list", "what there is to choose from, and what is expected of each")
+    .option("--list", "list the faults, and what is expected of each")
     .option("--repeat <n>", "how often each fault is injected", count, 1)
     .option("--clock <names>", "clocks to compare, separated by commas (default: the cluster's own)", commas)
-    .option("--seconds <s>", "begin no drill after so many seconds", atLeast(1))
+    .option("--seconds <s>", "begin no drill after this many seconds", atLeast(1))
     .option("--rate <n>", "writes a second while it goes on", atLeast(1), 100)
     .option("--seed <text>", "repeat a random sequence")
-    .option("--json <file>", "write the report, anew after every drill, for machines")
+    .option("--json <file>", "write the report as JSON; rewritten after every drill")
     .option("--html <file>", "the same, for people")
     .option("--yes", "do not ask")
     .option(...direct)
@@ -173,7 +173,7 @@ export function program(done: (code: number) => void): Command {
     });
 
   command("logs <node>", "The journal of a node's daemons.", ["logs postgresql1", "logs haproxy1 -n 20 -f"])
-    .option("-f, --follow", "go on with what comes")
+    .option("-f, --follow", "follow: show new lines as they come")
     .option("-n, --lines <count>", "lines to show", atLeast(0), 100)
     .action(async (node: string, { stack, ...options }: Common & { follow?: boolean; lines: number }) => {
       done(await logsCommand(await loadCluster(stack), node, options));
@@ -200,7 +200,7 @@ export function program(done: (code: number) => void): Command {
     "Pins the newest official Debian 13 image of AWS in a stack's settings; machines that exist keep theirs.",
     ["image --stack staging", "image --stack prod --check"],
   )
-    .option("--check", "change nothing: say whether the pinned image is still there")
+    .option("--check", "change nothing: say whether the pinned image still exists")
     .action(async ({ stack, ...options }: Common & ImageOptions) => {
       done(await imageCommand(stack, options));
     });

@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type * as pulumi from "@pulumi/pulumi";
-import type { ClusterOutputs, NodeOutput } from "../components/outputs";
-import type { Role } from "../components/plan";
-import { checkoutRoot, pulumiEnv } from "../scripts/env";
+import type { ClusterOutput, ClusterOutputs, NodeOutput } from "../components/outputs";
+import type { Role } from "../settings/roles";
+import { caPath } from "../settings/tls";
+import { checkoutRoot, pulumiEnv } from "./env";
 import { OpsError } from "./errors";
 import { run, type Finished, type RunOptions } from "./process";
 
@@ -15,9 +16,12 @@ export type StackOutputs = {
 /** A running cluster, known by its stack's outputs. */
 export interface Cluster {
   stack: string;
-  outputs: StackOutputs;
+  /** What is known of it without its secrets: the stack's output `cluster`. */
+  facts: ClusterOutput;
+  /** The stack's other outputs. */
+  outputs: Omit<StackOutputs, "cluster">;
   nodes: NodeOutput[];
-  /** Folder for this stack's working files (SSH configuration, CA certificate); kept from other users. */
+  /** Folder for this stack's working files (SSH configuration, passwords); kept from other users. */
   folder: string;
 }
 
@@ -72,7 +76,7 @@ function checkOutputs(stack: string, text: string): StackOutputs {
   try {
     outputs = JSON.parse(text);
   } catch {
-    throw new OpsError(`pulumi answered for stack '${stack}' with something that is no JSON`);
+    throw new OpsError(`pulumi answered for stack '${stack}' with something that is not JSON`);
   }
   if (Object.keys(outputs).length === 0) throw new OpsError(`stack '${stack}' has no cluster yet; ${up}`);
   const needed = [
@@ -92,16 +96,16 @@ function checkOutputs(stack: string, text: string): StackOutputs {
 
 /** Loads a cluster and writes its working files. */
 export async function loadCluster(stack: string, exec: Exec = run): Promise<Cluster> {
-  if (!/^\w[\w.-]*(\/\w[\w.-]*){0,2}$/.test(stack)) throw new OpsError(`'${stack}' is no name of a stack`);
-  const outputs = await readOutputs(stack, exec);
+  if (!/^\w[\w.-]*(\/\w[\w.-]*){0,2}$/.test(stack)) throw new OpsError(`'${stack}' is not a stack name`);
+  const { cluster: facts, ...outputs } = await readOutputs(stack, exec);
   const folder = join(checkoutRoot, ".pgha", "ssh", stack.replaceAll("/", "_"));
-  const cluster: Cluster = { stack, outputs, nodes: outputs.cluster.nodes, folder };
+  const cluster: Cluster = { stack, facts, outputs, nodes: facts.nodes, folder };
   writePrivate(caFile(cluster), outputs.caCertificate);
   return cluster;
 }
 
 /** Where the CA's certificate of a loaded cluster is. */
-export const caFile = (cluster: Cluster) => join(cluster.folder, "ca.crt");
+export const caFile = ({ facts }: Cluster) => join(checkoutRoot, caPath(facts.name));
 
 /** Writes a file that only this user may read, in one step; one that holds this already is left alone. */
 export function writePrivate(path: string, content: string): void {

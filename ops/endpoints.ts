@@ -26,12 +26,12 @@ export function endpointsOf({ outputs }: Cluster): Endpoint[] {
 
 /** The endpoints for people, and what to do next. */
 export function formatEndpoints(cluster: Cluster): string {
-  const { bastion } = cluster.outputs.cluster;
+  const { bastion } = cluster.facts;
   const endpoints = endpointsOf(cluster);
   const width = Math.max(...endpoints.map(({ use }) => use.length));
   const stack = cluster.stack === "dev" ? "" : ` --stack ${cluster.stack}`;
   return [
-    `${cluster.outputs.cluster.name} is ready:`,
+    `${cluster.facts.name} is ready:`,
     ...endpoints.map(({ use, url }) => `  ${use.padEnd(width)}  ${url}`),
     "",
     ...(bastion

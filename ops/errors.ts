@@ -8,7 +8,7 @@ export const exitCode = {
   cannot: 2,
 } as const;
 
-/** Something the user can mend: shown as one message without a stack trace. */
+/** Something the user can fix: shown as one message without a stack trace. */
 export class OpsError extends Error {
   constructor(
     message: string,
@@ -19,5 +19,6 @@ export class OpsError extends Error {
   }
 }
 
-/** Text of whatever was thrown. */
-export const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+/** Text of whatever was thrown, fit for a terminal: a server's message may hold what users put there. */
+export const messageOf = (error: unknown) =>
+  (error instanceof Error ? error.message : String(error)).replaceAll(/[^\P{Cc}\n\t]/gu, "?");

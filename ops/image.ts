@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Image } from "@aws-sdk/client-ec2";
 import { isMap, isScalar, parseDocument, type Document } from "yaml";
 import { debian } from "../components/aws/debian";
-import { regionIn } from "../components/aws/region";
-import { checkoutRoot } from "../scripts/env";
+import { regionIn } from "../settings/aws/region";
+import { checkoutRoot } from "./env";
 import { askEc2 } from "./aws";
 import { exitCode, messageOf, OpsError } from "./errors";
 
@@ -57,7 +57,7 @@ interface State {
 
 function report({ stack, region, pinned, there, newest, written }: State): string {
   const say = ({ id, name, created }: Found) => `${id}  ${name}, of ${created.slice(0, 10)}`;
-  const was = there ? say(there) : pinned ? `${pinned}  is not there in ${region}, or not any more` : "none";
+  const was = there ? say(there) : pinned ? `${pinned}  does not exist in ${region}, or no longer` : "none";
   const outcome = written
     ? `Written to Pulumi.${stack}.yaml: machines that are made from now on boot it; those that exist keep theirs.`
     : pinned === newest.id
@@ -85,7 +85,7 @@ function readSettings(file: string, stack: string): { text: string; settings: Do
     throw new OpsError(`the settings of stack '${stack}' cannot be read: ${messageOf(error)}`);
   }
   const settings = parseDocument(text);
-  if (settings.errors[0]) throw new OpsError(`Pulumi.${stack}.yaml is no YAML: ${settings.errors[0].message}`);
+  if (settings.errors[0]) throw new OpsError(`Pulumi.${stack}.yaml is not YAML: ${settings.errors[0].message}`);
   if (!isMap(settings.getIn(section)))
     throw new OpsError(`Pulumi.${stack}.yaml has no section pgha:aws: an image is for stacks on AWS only`);
   return { text, settings };

@@ -1,14 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { notBelowLeader } from "../cloud-init/leader-first";
+import { notBelowLeader } from "../cloud-init/services/patroni/leader-first";
 import { askLeader, etcdctl, etcdEndpoint, parseJson, patroniCurl, type Reached } from "./ask";
 import { nodeNamed, nodesOf } from "./cluster";
 import { confirmed } from "./confirm";
 import { exitCode, OpsError } from "./errors";
 import { getStatus, type DatabaseNode, type Status } from "./status";
-import { hasQuorum, isSynchronous } from "./status/assess";
+import { isSynchronous } from "./status/assess";
+import { hasQuorum } from "./status/members";
 import { withPools } from "./switchover/command";
 import { performSwitchover } from "./switchover/perform";
 import { prepareSwitchover } from "./switchover/plan";
+import { leaveTrail } from "./trail";
 
 /** How long a node has to be back after its restart, seconds. */
 const backLimit = 120;
@@ -34,10 +36,10 @@ export type PendingReason = Record<string, { old_value: string; new_value: strin
  * @throws OpsError with all that speaks against it
  */
 export function planRestart(status: Status, synchronous: boolean, reason: PendingReason): RestartPlan {
-  const { leader, database, etcd, paused, switchover } = status;
+  const { leader, database, paused, switchover } = status;
   const said = database.flatMap((node) => notWell(node, status, synchronous));
   if (!leader) said.unshift("nobody leads");
-  if (!hasQuorum(etcd)) said.push("etcd has no quorum");
+  if (!hasQuorum(status)) said.push("etcd has no quorum");
   if (paused)
     said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
   if (switchover) said.push("a switchover is under way or scheduled");
@@ -59,7 +61,7 @@ function notWell(node: DatabaseNode, { leader }: Pick<Status, "leader">, synchro
   const { name, problem, state } = node;
   if (problem) return [`${name}: ${problem}`];
   if (name === leader) return state === "running" ? [] : [`${name} leads but is ${state}`];
-  if (state !== "streaming") return [`${name} is ${state ?? "no member"}, not streaming`];
+  if (state !== "streaming") return [`${name} is ${state ?? "not a member"}, not streaming`];
   return synchronous && !isSynchronous(node) ? [`${name} is not synchronous`] : [];
 }
 
@@ -75,14 +77,15 @@ export async function restartCommand(reached: Reached, options: { yes?: boolean 
     console.log("Nothing was changed.");
     return exitCode.bad;
   }
+  await leaveTrail(reached, order, `restarts PostgreSQL on ${order.join(", ")}`);
   for (const name of order) {
     const started = performance.now();
     if (!leaderFirst && (await askLeader(reached)).name === name) await giveWay(reached);
-    // A leader that gives way becomes a standby by a restart.
+    // A leader that hands over becomes a standby by a restart.
     if (await isPending(reached, name)) await restartNode(reached, name);
     await becomesWell(reached, name);
     const seconds = (performance.now() - started) / 1000;
-    console.log(`${name} has restarted, and was well again after ${seconds.toFixed(1)} s.`);
+    console.log(`${name} has restarted, and was healthy again after ${seconds.toFixed(1)} s.`);
   }
   return exitCode.ok;
 }
@@ -91,7 +94,7 @@ const isPending = async (reached: Reached, name: string) =>
   (await getStatus(reached)).database.some((node) => node.name === name && node.pendingRestart);
 
 async function prepare(reached: Reached): Promise<RestartPlan> {
-  const synchronous = reached.cluster.outputs.cluster.synchronous === "quorum";
+  const synchronous = reached.cluster.facts.synchronous === "quorum";
   const status = await getStatus(reached);
   const node = nodesOf(reached.cluster, "postgresql").find(({ name }) => name === status.leader);
   const answer = node && (await reached.runner.run(node.name, patroniCurl(node, "/patroni")));
@@ -100,14 +103,14 @@ async function prepare(reached: Reached): Promise<RestartPlan> {
 }
 
 function stall({ cluster }: Reached, { order, leader, leaderFirst }: RestartPlan): string {
-  const single = cluster.outputs.cluster.synchronous === "quorum" && nodesOf(cluster, "postgresql").length < 3;
+  const single = cluster.facts.synchronous === "quorum" && nodesOf(cluster, "postgresql").length < 3;
   if (leaderFirst) return "A parameter is lowered, so the leader restarts in place: writes stall meanwhile.";
   if (single) return "Writes stall while the only standby restarts.";
   return order.includes(leader) ? "The leader hands over first: writes stall for about a second." : "Writes go on.";
 }
 
 async function giveWay(reached: Reached): Promise<void> {
-  const plan = await prepareSwitchover(reached, { wait: reached.cluster.outputs.cluster.clock.ttl + 5 });
+  const plan = await prepareSwitchover(reached, { wait: reached.cluster.facts.clock.ttl + 5 });
   const { done } = await withPools(reached, () => performSwitchover(reached, plan));
   console.log(`${done.to} leads now, ${done.from} follows.`);
 }
@@ -120,7 +123,7 @@ async function restartNode(reached: Reached, name: string): Promise<void> {
   const body = `-H 'Content-Type: application/json' -d '{"restart_pending": true}'`;
   const restart = patroniCurl(node, "/restart", `-f -o /dev/null --max-time ${backLimit} -X POST ${body}`);
   // The same turn as in the converge step (converge/common.sh).
-  const turn = etcdctl(endpoints, `lock --ttl 15 -- /pgha/${cluster.outputs.cluster.name}/turn`);
+  const turn = etcdctl(endpoints, `lock --ttl 15 -- /pgha/${cluster.facts.name}/turn`);
   const { code, stderr, unreachable } = await runner.run(name, `timeout ${turnLimit} ${turn} ${restart}`, {
     timeout: (turnLimit + 10) * 1000,
   });
@@ -131,7 +134,7 @@ async function restartNode(reached: Reached, name: string): Promise<void> {
 }
 
 async function becomesWell(reached: Reached, name: string): Promise<void> {
-  const synchronous = reached.cluster.outputs.cluster.synchronous === "quorum";
+  const synchronous = reached.cluster.facts.synchronous === "quorum";
   let complaints: string[] = [];
   for (const deadline = Date.now() + backLimit * 1000; Date.now() < deadline; await pause(lookEvery)) {
     const status = await getStatus(reached);
@@ -141,7 +144,7 @@ async function becomesWell(reached: Reached, name: string): Promise<void> {
     if (complaints.length === 0 && status.leader) return;
   }
   throw new OpsError(
-    `not well within ${backLimit} s of the restart of ${name}: ${complaints.join("; ")}`,
+    `not healthy within ${backLimit} s of the restart of ${name}: ${complaints.join("; ")}`,
     exitCode.bad,
   );
 }

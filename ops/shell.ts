@@ -1,12 +1,14 @@
 import { isIP } from "node:net";
 import { join } from "node:path";
-import type { Clock } from "../components/clocks";
-import type { Role } from "../components/plan";
-import { askLeader, type Reached } from "./ask";
+import { superuserOptions } from "../cloud-init/services/patroni/session";
+import type { Role } from "../settings/roles";
+import { journalOf } from "../cloud-init/services";
+import { askLeader, nodePsql, type Reached } from "./ask";
 import { caFile, nodeNamed, writePrivate, type Cluster } from "./cluster";
 import { OpsError } from "./errors";
 import { interact, quote } from "./process";
-import { asRoot, writeSshFiles } from "./ssh";
+import { asRoot, writeSshFiles, type Runner } from "./ssh";
+import { operator, trailLine } from "./trail";
 
 /** Runs ssh on this terminal. Without a terminal on our side none is asked for on theirs, so pipes stay clean. */
 async function onNode(cluster: Cluster, node: string, command?: string): Promise<number> {
@@ -27,7 +29,7 @@ export function afterNode(args: string[], stack: string): { stack: string; comma
   if (first.startsWith("--stack=")) return afterNode(args.slice(1), first.slice("--stack=".length));
   if (first === "--") return { stack, command: args.slice(1) };
   if (first.startsWith("-"))
-    throw new OpsError(`'${first}' is no option of \`pgha ssh\`; write -- before a command that begins so`);
+    throw new OpsError(`'${first}' is not an option of \`pgha ssh\`; write -- before a command that begins so`);
   return { stack, command: args };
 }
 
@@ -35,19 +37,10 @@ export function afterNode(args: string[], stack: string): { stack: string; comma
 export async function sshCommand(cluster: Cluster, node: string, command: string[]): Promise<number> {
   nodeNamed(cluster, node);
   // As with ssh itself, the words are joined by spaces and read by the shell there.
-  return onNode(cluster, node, command.length > 0 ? command.join(" ") : undefined);
+  const [what, words] =
+    command.length > 0 ? ["ran a command", command.join(" ")] : ["opened a shell", 'exec "$SHELL" -l'];
+  return onNode(cluster, node, `set -- "$SSH_CONNECTION"; ${trailLine(what)}; set --\n${words}`);
 }
-
-/** The daemons a node of each role may have, by their systemd units. */
-export const units: Record<Role, string[]> = {
-  etcd: ["etcd", "pgha-witness"],
-  postgresql: ["patroni", "pgha-guard"],
-  haproxy: ["haproxy", "pgbouncer", "pgha-gate"],
-};
-
-/** Those it has with this clock: where pools are never paused there is no gate, and without witnesses there are none. */
-export const unitsOf = (role: Role, { pause, witness }: Pick<Clock, "pause" | "witness">): string[] =>
-  units[role].filter((unit) => (unit !== "pgha-gate" || pause > 0) && (unit !== "pgha-witness" || witness > 0));
 
 export interface LogsOptions {
   follow?: boolean;
@@ -55,16 +48,19 @@ export interface LogsOptions {
   json?: boolean;
 }
 
-/** The journalctl call for a node's daemons. PostgreSQL writes to the journal of Patroni, which starts it. */
+/**
+ * Shell command for the journal of a node's daemons. journalctl prints nothing, and calls it a success, when it meets a rotation: it
+ * lists the files before one gets another name, and opens them after it. So it runs again when it has printed nothing.
+ */
 export function journal(role: Role, { follow, lines, json }: LogsOptions): string {
-  const chosen = units[role].map((unit) => `-u ${unit}`).join(" ");
-  return `journalctl --no-pager -q -o ${json ? "json" : "short-iso"} ${chosen} -n ${lines}${follow ? " -f" : ""}`;
+  const ask = `sudo -n journalctl --no-pager -q -o ${json ? "json" : "short-iso"} ${journalOf(role)} -n ${lines}`;
+  return follow ? `${ask} -f` : `${ask} | grep -a . || ${ask}`;
 }
 
 /** `pgha logs NODE`. */
 export async function logsCommand(cluster: Cluster, name: string, options: LogsOptions): Promise<number> {
   const node = nodeNamed(cluster, name);
-  const code = await onNode(cluster, name, `sudo -n ${journal(node.role, options)}`);
+  const code = await onNode(cluster, name, journal(node.role, options));
   return options.follow && code === 130 ? 0 : code;
 }
 
@@ -73,6 +69,11 @@ export interface PsqlOptions {
   app?: boolean;
   owner?: boolean;
 }
+
+/** Said on a terminal only. */
+const superuserNotice =
+  "pgha: you are superuser, and names mean PostgreSQL's own (search_path = pg_catalog): write schema.table. Triggers, policies " +
+  "and functions that users made would run with your rights: look at their data by --owner or --app.";
 
 /** `pgha psql`: as superuser on a database node, or as the application's user or the owner from here. */
 export async function psqlCommand(reached: Reached, options: PsqlOptions, args: string[]): Promise<number> {
@@ -84,10 +85,30 @@ export async function psqlCommand(reached: Reached, options: PsqlOptions, args: 
     return interact("psql", [clientConnection(cluster, options.app ? "app" : "owner"), ...args]);
   }
   const node = options.node ? nodeNamed(cluster, options.node) : await askLeader(reached);
-  if (node.role !== "postgresql") throw new OpsError(`${node.name} is no database node`);
-  const database = cluster.outputs.cluster.database.name;
-  const command = ["psql", "-d", database, ...args].map(quote).join(" ");
-  return onNode(cluster, node.name, asRoot(`cd / && exec runuser -u postgres -- ${command}`));
+  if (node.role !== "postgresql") throw new OpsError(`${node.name} is not a database node`);
+  const database = cluster.facts.database.name;
+  if (process.stderr.isTTY) console.error(superuserNotice);
+  const script = [
+    trailLine(options.node ? "opened a superuser session" : "opened a superuser session on the leader"),
+    args.length > 0 ? await handOver(reached.runner, node.name, args) : "set --",
+    // PostgreSQL logs the name with the session.
+    `export PGAPPNAME=${quote(`pgha ${operator()}`)}; cd / && exec ${nodePsql(superuserOptions, "-d", database)} "$@"`,
+  ].join("\n");
+  return onNode(cluster, node.name, asRoot(script));
+}
+
+/**
+ * Hands a script on a node its arguments. Not among the words of a command: sudo logs those, and there may be a password in SQL.
+ * @returns shell words that take them
+ */
+async function handOver(runner: Runner, node: string, args: string[]): Promise<string> {
+  const keep = 'umask 077; f=$(mktemp /run/pgha-psql.XXXXXX) && cat >"$f" && echo "$f"';
+  const { stdout, code, unreachable, stderr } = await runner.run(node, keep, {
+    stdin: args.map((arg) => `${arg}\0`).join(""),
+  });
+  if (code !== 0) throw new OpsError(`${node} does not take the arguments of psql: ${unreachable ?? stderr.trim()}`);
+  const file = quote(stdout.trim());
+  return `mapfile -d '' -t args <${file}; rm ${file}; set -- "\${args[@]}"`;
 }
 
 /**
@@ -95,7 +116,7 @@ export async function psqlCommand(reached: Reached, options: PsqlOptions, args: 
  * in a file of its own, so it appears neither among the arguments nor in the environment.
  */
 export function clientConnection(cluster: Cluster, who: "app" | "owner"): string {
-  const { outputs, folder } = cluster;
+  const { facts, outputs, folder } = cluster;
   const passwords = join(folder, "pgpass");
   const urls = { app: new URL(outputs.pooledUrl), owner: new URL(outputs.ownerUrl) };
   writePrivate(
@@ -104,7 +125,7 @@ export function clientConnection(cluster: Cluster, who: "app" | "owner"): string
       .map(({ username, password }) => `*:*:*:${username}:${password}\n`)
       .join(""),
   );
-  const { proxies, database } = outputs.cluster;
+  const { proxies, database } = facts;
   const use = who === "app" ? "pooled" : "write";
   const list = (value: (proxy: (typeof proxies)[number]) => string | number) => proxies.map(value).join(",");
   const settings = {

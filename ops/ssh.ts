@@ -55,8 +55,8 @@ interface Host {
 }
 
 /** Everything that SSH knows of a cluster: its nodes, and the bastion in front of them, if there is one. */
-function hostsOf({ nodes, outputs, folder }: Cluster): Host[] {
-  const { bastion } = outputs.cluster;
+function hostsOf({ nodes, facts, outputs, folder }: Cluster): Host[] {
+  const { bastion } = facts;
   if (!bastion) return nodes;
   const { host, port, user, hostKey } = bastion;
   const own = outputs.ssh.bastionKey ? [`IdentityFile "${join(folder, "id_bastion")}"`] : [];
@@ -76,7 +76,7 @@ function hostsOf({ nodes, outputs, folder }: Cluster): Host[] {
 export function sshConfig(cluster: Cluster, sockets: string): string {
   const { folder, outputs } = cluster;
   const entries = hostsOf(cluster).map(({ name, address, hostKey, more = [] }) => {
-    // A machine made anew has another key, and so never meets its predecessor's connection.
+    // A recreated machine has another key, and so never meets its predecessor's connection.
     const id = createHash("sha256").update(`${folder} ${name} ${address} ${hostKey}`).digest("hex").slice(0, 16);
     const lines = [`HostName ${address}`, `HostKeyAlias ${name}`, `ControlPath "${sockets}/${id}"`, ...more];
     return [`Host ${name}`, ...lines.map((line) => `  ${line}`)].join("\n");
@@ -122,8 +122,8 @@ export function writeSshFiles(cluster: Cluster): string {
   return config;
 }
 
-/** Arguments for ssh that run a script on a node as root. */
-export const asRoot = (script: string) => `sudo -n bash -c ${quote(script)}`;
+/** Arguments for ssh that run a script on a node as root. Its first argument is where the operator came from, which sudo drops. */
+export const asRoot = (script: string) => `sudo -n bash -c ${quote(script)} bash "$SSH_CONNECTION"`;
 
 /** The system's ssh. @throws OpsError when there is none */
 async function ssh(args: string[], options: RunOptions): Promise<Finished> {
@@ -142,10 +142,10 @@ const bastionLimit = 15_000;
  * Sees to an open connection to the bastion, if there is one, which all others then share: they are quicker, and a bastion that is
  * away is told as such.
  * @param config as written by `writeSshFiles`
- * @returns why it cannot be had; undefined: it is there
+ * @returns why it cannot be reached; undefined: it can
  */
-export async function bastionAway({ outputs }: Cluster, config: string): Promise<string | undefined> {
-  const { bastion } = outputs.cluster;
+export async function bastionAway({ facts }: Cluster, config: string): Promise<string | undefined> {
+  const { bastion } = facts;
   if (!bastion) return undefined;
   const found = await ssh(["-F", config, "-O", "check", bastionName], { timeout: bastionLimit });
   if (found.code === 0) return undefined;
@@ -177,8 +177,7 @@ export class SshRunner implements Runner {
     }
     const why = whyUnreachable(result, timeout);
     // All that is heard of a bastion's own failure to connect.
-    const refused =
-      this.cluster.outputs.cluster.bastion && why && /^kex_exchange_identification|^stdio forw/i.test(why);
+    const refused = this.cluster.facts.bastion && why && /^kex_exchange_identification|^stdio forw/i.test(why);
     return { ...result, unreachable: refused ? "the bastion gets no connection to it" : why };
   }
 

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import type { ProxyOutput } from "../components/outputs";
-import type { ClientPort } from "../components/plan";
+import type { ClientPort } from "../settings/ports";
 import type { Cluster } from "./cluster";
 import { exitCode, OpsError } from "./errors";
 import { clientConnection } from "./shell";
@@ -52,7 +52,7 @@ async function listen(config: string, target: string, port: number): Promise<num
  * @throws OpsError when the cluster has no bastion, or it cannot be reached
  */
 export async function openTunnel(cluster: Cluster, firstPort?: number): Promise<ProxyOutput[]> {
-  const { bastion, proxies } = cluster.outputs.cluster;
+  const { bastion, proxies } = cluster.facts;
   if (!bastion) throw new OpsError(`stack ${cluster.stack} has no bastion: its ports are reached without a tunnel`);
   const config = writeSshFiles(cluster);
   const away = await bastionAway(cluster, config);
@@ -72,10 +72,10 @@ export async function openTunnel(cluster: Cluster, firstPort?: number): Promise<
 
 /** The cluster as clients on this machine reach it: where there is a bastion, by a tunnel through it. */
 export async function forClients(cluster: Cluster): Promise<Cluster> {
-  const { outputs } = cluster;
-  if (!outputs.cluster.bastion) return cluster;
+  const { facts } = cluster;
+  if (!facts.bastion) return cluster;
   const proxies = await openTunnel(cluster);
-  return { ...cluster, outputs: { ...outputs, cluster: { ...outputs.cluster, proxies } } };
+  return { ...cluster, facts: { ...facts, proxies } };
 }
 
 /** `pgha tunnel`: keeps the ways open for other programs, until Ctrl-C. */
@@ -89,10 +89,10 @@ export async function tunnelCommand(cluster: Cluster, options: { port?: number; 
 
 /** What a person needs to know of an open tunnel. */
 export function formatTunnel(cluster: Cluster, proxies: ProxyOutput[]): string {
-  const { outputs } = cluster;
-  const local = { ...cluster, outputs: { ...outputs, cluster: { ...outputs.cluster, proxies } } };
+  const { facts } = cluster;
+  const local = { ...cluster, facts: { ...facts, proxies } };
   return [
-    `Ports of ${outputs.cluster.name} on 127.0.0.1, through its bastion, until Ctrl-C:`,
+    `Ports of ${facts.name} on 127.0.0.1, through its bastion, until Ctrl-C:`,
     "",
     ...table(
       ["PROXY", ...uses.map((use) => use.toUpperCase())],

@@ -2,11 +2,11 @@
  * No two nodes of a role are taken away by one update. A policy pack sees what resources become, never what becomes of
  * them; so this rule reads the steps of a preview. `up` and `preview` on AWS apply it (scripts/policy.ts).
  */
-import { roles, type Role } from "../components/plan";
+import { roles, type Role } from "../settings/roles";
 import { object, types, type Values } from "./rule";
 
 /** A step of `pulumi preview --json`, as far as it matters here. */
-export interface Step {
+export interface PlannedStep {
   op: string;
   urn: string;
   oldState?: State;
@@ -25,7 +25,7 @@ export const stopping = ["instanceType", "userData", "userDataBase64"];
 
 type Fate = "replaced" | "stopped" | "deleted" | "created";
 
-function fateOf({ op, oldState, newState }: Step): Fate | undefined {
+function fateOf({ op, oldState, newState }: PlannedStep): Fate | undefined {
   if (op.includes("replace")) return "replaced";
   if (op === "delete") return "deleted";
   if (op === "create") return "created";
@@ -42,7 +42,7 @@ interface About {
 }
 
 /** The node a step is about: by its tags, else by its name (an attachment has no tags). */
-function nodeOf({ urn, oldState, newState }: Step): About | undefined {
+function nodeOf({ urn, oldState, newState }: PlannedStep): About | undefined {
   const state = oldState ?? newState;
   if (!state || !parts.includes(state.type)) return undefined;
   const tag = object(state.inputs?.tags)["pgha:node"];
@@ -56,7 +56,7 @@ function nodeOf({ urn, oldState, newState }: Step): About | undefined {
  * @param stack for the command in the advice
  * @returns a sentence for each role that would be without more than one node for a time; empty when all is well
  */
-export function oneAtATime(steps: Step[], stack: string): string[] {
+export function oneAtATime(steps: PlannedStep[], stack: string): string[] {
   // Of a machine that is gone already nothing is taken away: its disk is attached to the one that is made.
   const made = steps.filter(({ op, newState }) => op === "create" && newState?.type === types.instance);
   const gone = new Set(made.map((step) => nodeOf(step)?.node));
@@ -79,7 +79,7 @@ export function oneAtATime(steps: Step[], stack: string): string[] {
     const list = lost.map(({ node, how }) => `${node} ${how.join(" and ")}`).join(", ");
     return [
       `This update would take away ${lost.length} nodes of ${role} at once: ${list}. Do one after the other, each when ` +
-        `all is well again (npx pgha status --stack ${stack}):\n` +
+        `the cluster is healthy again (npx pgha status --stack ${stack}):\n` +
         `  npm run up -- --stack ${stack} -- --target '**${lost[0]!.node}**' --target-dependents`,
     ];
   });

@@ -3,14 +3,13 @@
  * whatever runs. Prints the machine's size, then one line per figure.
  */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { loadCluster, type Cluster } from "../ops/cluster";
+import { loadCluster, writePrivate, type Cluster } from "../ops/cluster";
 import { machineSize } from "../ops/machine";
-import { query } from "../test/integration/support/sql";
-import { TestStack } from "../test/integration/support/stack";
-import { checkoutRoot, pulumiEnv } from "./env";
+import { query } from "../simulator/sql";
+import { TestStack } from "../simulator/stack";
+import { checkoutRoot, pulumiEnv } from "../ops/env";
 import { setup } from "./setup";
 
 const seconds = (since: number) => ((performance.now() - since) / 1000).toFixed(1);
@@ -70,7 +69,7 @@ async function pgbench(cluster: Cluster, load: number): Promise<void> {
   const owner = new URL(cluster.outputs.ownerUrl);
   const passwords = join(cluster.folder, "pgbench.pgpass");
   const entry = ({ username, password }: URL) => `*:*:*:${username}:${password}\n`;
-  writeFileSync(passwords, entry(pooled) + entry(owner), { mode: 0o600 });
+  writePrivate(passwords, entry(pooled) + entry(owner));
   const run = async (...args: string[]) => {
     const to = ["-h", pooled.hostname, "-p", pooled.port, "-U", owner.username];
     const env = { ...pulumiEnv(), PGPASSFILE: passwords, PGSSLMODE: "require" };

@@ -1,13 +1,10 @@
 /** What a stack on AWS costs in a month: the table of docs/costs.md, from docs/prices.json and the stacks' committed settings. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { settingsFromFile } from "../components/load-settings";
-import { roles } from "../components/plan";
-import type { Settings } from "../components/settings";
+import { settingsFromFile } from "../settings/load";
+import { markdownTable, withTable } from "../settings/markdown";
+import { roles } from "../settings/roles";
+import type { Settings } from "../settings/schema";
 import prices from "../docs/prices.json";
-import { checkoutRoot } from "./env";
-
-const page = join(checkoutRoot, "docs", "costs.md");
+import { checkoutRoot } from "../ops/env";
 
 /** The stacks whose costs are told. */
 export const stacks = ["staging", "prod"];
@@ -79,31 +76,19 @@ const dollars = (cost: number) => `$${cost.toFixed(2)}`;
 /** The table of one stack, in Markdown. */
 export function costTable(items: Item[]): string {
   const total = items.reduce((sum, { cost }) => sum + cost, 0);
-  return [
-    "| what | how | a month |",
-    "|---|---|---|",
-    ...items.map(({ what, formula, cost }) => `| ${what} | ${formula} | ${dollars(cost)} |`),
-    `| **total** | | **${dollars(total)}** |`,
-  ].join("\n");
+  return markdownTable(
+    ["what", "how", "a month"],
+    [
+      ...items.map(({ what, formula, cost }) => [what, formula, dollars(cost)]),
+      ["**total**", "", `**${dollars(total)}**`],
+    ],
+  );
 }
 
-/** docs/costs.md as it should be: the table of each stack after its `<!-- costs of STACK -->`, up to an empty line. */
-export function withCosts(text: string): string {
-  for (const stack of stacks) {
-    const place = new RegExp(`(<!-- costs of ${stack} -->\n)(?:.+\n)*`);
-    if (!place.test(text)) throw new Error(`docs/costs.md has no place for ${stack}`);
-    const table = costTable(monthlyCosts(settingsFromFile(checkoutRoot, stack)));
-    text = text.replace(place, (_, mark: string) => `${mark}${table}\n`);
-  }
-  return text;
-}
-
-export const readCosts = (): string => readFileSync(page, "utf8");
-
-/** Writes the tables of docs/costs.md anew. @returns whether that changed it */
-export function writeCosts(): boolean {
-  const old = readCosts();
-  const text = withCosts(old);
-  if (text !== old) writeFileSync(page, text);
-  return text !== old;
-}
+/** docs/costs.md as it should be: the table of each stack after its `<!-- costs of STACK -->`. */
+export const withCosts = (page: string): string =>
+  stacks.reduce(
+    (text, stack) =>
+      withTable(text, `costs of ${stack}`, costTable(monthlyCosts(settingsFromFile(checkoutRoot, stack)))),
+    page,
+  );

@@ -1,6 +1,6 @@
 import { Incus } from "../components/incus/api";
-import { allNodes, makePlan } from "../components/plan";
-import type { Settings } from "../components/settings";
+import { allNodes, makePlan } from "../settings/plan";
+import type { Settings } from "../settings/schema";
 
 /**
  * Whether a machine of this stack is missing or does not run, so that Pulumi must look at the real state first. Asking Incus

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { oneAtATime } from "../policy/one-at-a-time";
 import { interact } from "../ops/process";
-import { checkoutRoot, pulumiEnv } from "./env";
+import { checkoutRoot, pulumiEnv } from "../ops/env";
 import { readPreview } from "./summary/events";
 
 /** Flags of Pulumi that make a preview or an update keep the rules of policy/. */

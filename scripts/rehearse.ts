@@ -2,8 +2,9 @@
  * `npm run rehearse -- staging|prod`: a whole life of that stack without an AWS account. Pulumi's engine and the program are the real
  * ones; AWS is moto, and its machines are containers on this host.
  */
-import { Rehearsal } from "../test/integration/support/rehearsal";
-import type { RawSettings } from "../test/integration/support/stack";
+import { keepRequests } from "../simulator/cloud/iam/kept";
+import { Rehearsal } from "./rehearsal/rehearsal";
+import type { RawSettings } from "../simulator/stack";
 import { setup } from "./setup";
 import { SetupError } from "./setup/step";
 import { main } from "./stack";
@@ -11,12 +12,12 @@ import { main } from "./stack";
 const stacks = ["staging", "prod"] as const;
 type Stack = (typeof stacks)[number];
 
-type Step = [what: string, work: (rehearsal: Rehearsal) => Promise<void>];
+type RehearsalStep = [what: string, work: (rehearsal: Rehearsal) => Promise<void>];
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** A change of a setting that PgBouncer reads, and no other. */
-const poolChange: Step = [
+const poolChange: RehearsalStep = [
   "pool.size 40: shows, and is, a change of the proxies alone",
   (rehearsal) =>
     rehearsal.changes(
@@ -25,7 +26,7 @@ const poolChange: Step = [
     ),
 ];
 
-const unprotect: Step = [
+const unprotect: RehearsalStep = [
   "aws.protect false: what a reviewed commit would change",
   async ({ stack }) => {
     stack.set({ aws: { ...stack.setting<RawSettings>("aws"), protect: false } });
@@ -33,13 +34,13 @@ const unprotect: Step = [
   },
 ];
 
-const life: Record<Stack, Step[]> = {
+const life: Record<Stack, RehearsalStep[]> = {
   staging: [
     ["up", (rehearsal) => rehearsal.up()],
     ["the validation suite passes", (rehearsal) => rehearsal.isWhole()],
     ["a second up changes nothing", (rehearsal) => rehearsal.staysAsItIs()],
     poolChange,
-    ["a machine made anew finds its data", (rehearsal) => rehearsal.remakesAMachine()],
+    ["a recreated machine finds its data", (rehearsal) => rehearsal.remakesAMachine()],
     ["destroy leaves nothing", (rehearsal) => rehearsal.leavesNothing()],
   ],
   prod: [
@@ -76,6 +77,8 @@ async function play(stack: Stack): Promise<void> {
       const failed = (error: Error) => Promise.reject(new SetupError(`${what}: ${error.message}`));
       await Promise.race([timed(what, work(rehearsal)).catch(failed), stop]);
     }
+    // Of the whole life only: what a broken one did not ask would be missed.
+    if (stack === "staging") keepRequests(rehearsal.cloud.authorization.requests);
   } finally {
     await timed("removed what was left", rehearsal.end());
   }

@@ -2,7 +2,7 @@
  * `npm run setup`: makes this machine ready for the dev stack. Also the first part of `up` and `npm test`. Stacks in a cloud
  * need the tools only: no root, no Incus.
  */
-import type { Settings } from "../components/settings";
+import type { Settings } from "../settings/schema";
 import { incusAccess, incusDaemon, kernelLimits, storagePool } from "./setup/incus-daemon";
 import { machineImage } from "./setup/machine-image";
 import { packages } from "./setup/packages";
@@ -10,13 +10,13 @@ import { pgbench } from "./setup/pgbench";
 import { plugins } from "./setup/plugins";
 import { machineFaults } from "./setup/preflight";
 import { pulumiCli } from "./setup/pulumi-cli";
-import { makeStateDir, say, SetupError, type Step } from "./setup/step";
+import { makeStateDir, say, SetupError, type SetupStep } from "./setup/step";
 
 /** What every stack needs. */
-const tools: Step[] = [pulumiCli, plugins];
+const tools: SetupStep[] = [pulumiCli, plugins];
 
 /** What machines on this host need, in the order in which they need each other. */
-const machines: Step[] = [
+const machines: SetupStep[] = [
   packages,
   pgbench,
   ...tools,
@@ -28,7 +28,7 @@ const machines: Step[] = [
 ];
 
 /** The steps that have something to do. A check that can't be made yet counts as one that has. */
-async function pendingSteps(steps: Step[]): Promise<Step[]> {
+async function pendingSteps(steps: SetupStep[]): Promise<SetupStep[]> {
   const done = await Promise.all(steps.map(async (step) => Promise.resolve(step.check()).catch(() => false)));
   return steps.filter((_, index) => !done[index]);
 }

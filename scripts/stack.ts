@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { settingsFromFile } from "../components/load-settings";
-import type { Settings } from "../components/settings";
+import { settingsFromFile } from "../settings/load";
+import type { Settings } from "../settings/schema";
 import { interact, run } from "../ops/process";
-import { checkoutRoot, pulumiEnv, stateDir } from "./env";
+import { checkoutRoot, pulumiEnv, stateDir } from "../ops/env";
 import { say, SetupError } from "./setup/step";
 
 /** What the command line says: `[--stack NAME] [-- FLAGS OF PULUMI]`. */
@@ -32,7 +32,7 @@ export function stackArguments(args: string[]): StackArguments {
 
 /**
  * The settings of a stack, judged before anything else is done.
- * @throws SettingsError, or SetupError when the file is missing or is no YAML
+ * @throws SettingsError, or SetupError when the file is missing or is not YAML
  */
 export function stackSettings(stack: string): Settings {
   try {
@@ -62,7 +62,7 @@ const backend = join(stateDir, ".pulumi");
 
 /**
  * Whether the stack has state. With another backend nobody knows but Pulumi, which is asked.
- * @throws SetupError when the backend does not answer: that is no proof that there is nothing
+ * @throws SetupError when the backend does not answer: that does not prove that nothing exists
  */
 export async function stackExists(stack: string): Promise<boolean> {
   if (ownBackend()) return existsSync(join(backend, "stacks", "pgha", `${stack}.json`));
@@ -70,7 +70,7 @@ export async function stackExists(stack: string): Promise<boolean> {
   const { code, stderr } = await run("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv() });
   if (code === 0) return true;
   if (/no stack named/i.test(stderr)) return false;
-  throw new SetupError(`Pulumi could not tell whether there is a stack ${stack}: ${stderr.trim()}`);
+  throw new SetupError(`Pulumi could not say whether stack ${stack} exists: ${stderr.trim()}`);
 }
 
 /**
@@ -103,7 +103,7 @@ export async function releaseDeadLocks(stack: string): Promise<void> {
     .filter((name) => name.endsWith(".json"))
     .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; hostname: string });
   if (locks.length === 0 || !locks.every((lock) => lock.hostname === hostname() && !running(lock.pid))) return;
-  say(`an earlier run on ${stack} was broken off; this one goes on from there`);
+  say(`an earlier run on ${stack} was interrupted; this one goes on from there`);
   await run("pulumi", ["cancel", "--yes", "--stack", stack], { cwd: checkoutRoot, env: pulumiEnv() });
 }
 
@@ -119,7 +119,7 @@ function running(pid: number): boolean {
 /** Errors whose message is all that helps the user. */
 const plain = new Set(["SetupError", "SettingsError", "OpsError", "Incus"]);
 
-/** Runs a script: its exit code, or a message without a stack trace where the user can mend what is wrong. */
+/** Runs a script: its exit code, or a message without a stack trace where the user can fix what is wrong. */
 export function main(script: (args: string[]) => Promise<number>): void {
   script(process.argv.slice(2)).then(
     (code) => {

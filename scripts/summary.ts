@@ -52,7 +52,7 @@ main(async (args) => {
   const result = await previewOf(stack, [...(driver === "aws" ? policyFlags : []), ...extra]);
   const mayBeGone = !wanted["expect-no-changes"] || wanted["unless-gone"];
   if (!result) {
-    give(`### ${stack}: nothing is there yet\n\nThe backend has no such stack; the first \`up\` makes it.\n`);
+    give(`### ${stack}: nothing exists yet\n\nThe backend has no such stack; the first \`up\` makes it.\n`);
     return mayBeGone ? 0 : unexpected;
   }
   const { preview, printed } = result;

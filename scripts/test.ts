@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkoutRoot, pulumiEnv } from "./env";
+import { checkoutRoot, pulumiEnv } from "../ops/env";
 import { setup } from "./setup";
 
 interface Part {
@@ -19,15 +19,22 @@ const mocha = (files: string) => ["mocha", "--import=tsx", "--reporter", "test/r
 
 const parts: Part[] = [
   { name: "lint", budget: 180, command: ["eslint", "."], counts: false },
+  { name: "format", budget: 120, command: ["prettier", "--check", "."], counts: false },
+  { name: "floors", budget: 120, command: ["npm", "run", "--silent", "floors"], counts: false },
+  { name: "python", budget: 240, command: ["npm", "run", "--silent", "python"], counts: false },
   { name: "types", budget: 180, command: ["tsc", "--noEmit"], counts: false },
-  { name: "unit", budget: 400, command: mocha("test/unit/*.test.ts"), counts: true },
+  { name: "unit", budget: 700, command: mocha("test/unit/**/*.test.ts"), counts: true },
   { name: "engine", budget: 400, command: mocha("test/integration/*-engine.test.ts"), counts: true },
   { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true },
   { name: "driver", budget: 300, command: mocha("test/integration/incus*.test.ts"), counts: true },
   { name: "haproxy", budget: 180, command: mocha("test/integration/haproxy*.test.ts"), counts: true },
+  { name: "catalogue", budget: 120, command: mocha("test/integration/catalogue.test.ts"), counts: true },
   { name: "volume", budget: 60, command: mocha("test/integration/volume.test.ts"), counts: true },
   { name: "smallest", budget: 600, command: mocha("test/integration/smallest.test.ts"), counts: true },
-  { name: "cluster", budget: 1200, command: mocha("test/integration/cluster.test.ts"), counts: true },
+  { name: "cluster", budget: 1500, command: mocha("test/integration/cluster.test.ts"), counts: true },
+  { name: "upgrade", budget: 1200, command: mocha("test/integration/upgrade.test.ts"), counts: true },
+  { name: "membership", budget: 600, command: mocha("test/integration/membership.test.ts"), counts: true },
+  { name: "crowds", budget: 900, command: mocha("test/integration/crowds.test.ts"), counts: true },
   { name: "rehearsal", budget: 900, command: mocha("test/integration/rehearsal.test.ts"), counts: true },
   { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },
 ];

@@ -1,5 +1,5 @@
-/** `npm run up [-- --stack NAME] [-- FLAGS FOR PULUMI]`: from whatever is there to a working cluster. */
-import { clientPorts } from "../components/plan";
+/** `npm run up [-- --stack NAME] [-- FLAGS FOR PULUMI]`: from whatever exists to a working cluster. */
+import { clientPorts } from "../settings/plan";
 import { printEndpoints } from "../ops/endpoints";
 import { machinesMissing } from "./machines";
 import { judge, policyFlags } from "./policy";

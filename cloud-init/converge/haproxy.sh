@@ -7,8 +7,13 @@ haproxy_sees_leader() {
     awk -F, '$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {up++} END {exit up != 1}'
 }
 
-pgbouncer_admin() { runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer -c "$1"; }
+console=(runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer)
+pgbouncer_admin() { "${console[@]}" -c "$1"; }
+open_console() { timeout "$1" "${console[@]}" -v ON_ERROR_STOP=1; }
 pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
+
+# A proxy may not speak to etcd.
+turn_lock=(hold_leader_lock pgbouncer)
 
 converge() {
   local copy
@@ -16,50 +21,126 @@ converge() {
   # Warnings are shown when it fails; a sound configuration says nothing.
   haproxy -c -q -f "$copy/etc/haproxy/haproxy.cfg" -f "$copy/etc/haproxy/secrets.cfg" >"$stage/.haproxy" 2>&1 ||
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
+  make_user pgha-gate
   find_changes
-  install_files
+  install_machine
   if systemctl is-active --quiet haproxy; then
-    if has_changed '*/haproxy.service.d/*'; then
-      in_turn restart_haproxy
-    elif has_changed '/etc/haproxy/*' '/etc/pgha/tls/*' '*/hold.lua'; then
-      systemctl reload haproxy
-    fi
+    if must reload haproxy; then reload_haproxy; fi
   fi
   if systemctl is-active --quiet pgbouncer; then
-    if has_changed '*/pgbouncer.service'; then
-      in_turn restart_pgbouncer
-    elif has_changed '/etc/pgbouncer/*' '/etc/pgha/tls/*'; then
-      pgbouncer_admin RELOAD
-    fi
+    if must reload pgbouncer; then renew_connections RELOAD; fi
+    if must restart pgbouncer; then in_turn restart_idle_pgbouncer; fi
   fi
+  if must restart haproxy; then in_turn restart_haproxy; fi
   start_service haproxy
   start_service pgbouncer
   converge_gate
   wait_for 30 "PgBouncer to answer" pgbouncer_answers
   wait_for 180 "HAProxy to see a leader" haproxy_sees_leader
+  change_authority
   say "haproxy sees the leader, pgbouncer answers"
 }
 
-restart_haproxy() { systemctl restart haproxy; }
-restart_pgbouncer() {
+# The old worker cuts its sessions after a while (hard-stop-after): PgBouncer's, which last, leave it before, each after its
+# transaction.
+reload_haproxy() {
+  local before
+  before=$(haproxy_pid)
+  # By root, for one that still runs as its unit said before a change may be root's.
+  systemctl kill --kill-whom=main --signal=USR2 haproxy
+  soon 10 new_haproxy_pid "$before"
+  renew_connections RECONNECT >/dev/null 2>&1 || true # one that does not run has no sessions
+}
+renew_connections() { at_rest 5 30 "$1"; }
+# at_rest LOGINS SECONDS COMMAND: tells PgBouncer something while it opens no connection to PostgreSQL, for which this waits LOGINS
+# seconds at most. A login that a RECONNECT, RELOAD or PAUSE breaks off counts as failed: PgBouncer would turn clients away
+# ("connect string changed") until the next one succeeds. In one session, as the next login may begin before another psql has started.
+at_rest() (
+  trap '' PIPE # a console that has ended says so itself
+  mkfifo "$stage/.console"
+  exec {answers}< <(open_console $(($1 + $2)) <"$stage/.console")
+  session=$!
+  exec {questions}>"$stage/.console"
+  rm "$stage/.console"
+  deadline=$((SECONDS + $1))
+  until no_logins "$questions" "$answers" || ((SECONDS >= deadline)); do sleep 0.01; done
+  echo "$3;" >&"$questions"
+  exec {questions}>&-
+  wait "$session"
+)
+# no_logins QUESTIONS ANSWERS: of an open console. One that does not answer is not waited for.
+no_logins() {
+  local row logins=0
+  { printf 'SHOW POOLS;\nSHOW VERSION;\n' >&"$1"; } 2>/dev/null || return 0
+  while IFS='|' read -r -a row -t 5 -u "$2" && [[ ${row[0]-} != PgBouncer* ]]; do
+    [[ ${row[0]-} != "$DATABASE" ]] || logins=$((logins + row[12]))
+  done
+  ((logins == 0))
+}
+haproxy_pid() { echo 'show info' | socat - /run/haproxy/admin.sock 2>/dev/null | sed -n 's/^Pid: //p'; }
+new_haproxy_pid() {
+  local now
+  now=$(haproxy_pid)
+  [[ -n $now && $now != "$1" ]]
+}
+
+# The certificate for showing to PostgreSQL comes from an authority of its own. A database node of the release before does not know
+# it, and might lead by the time that this proxy shows it.
+change_authority() {
+  [[ -n ${comes_last:-} ]] || return 0
+  wait_for 600 "every database node to take this proxy's new certificate" databases_take_new_certificate
+  install_client_certificate
+  renew_connections RELOAD
+}
+databases_take_new_certificate() {
+  local host said
+  for host in ${DATABASE_HOSTS//,/ }; do
+    said=$(psql -XAtqc '' "host=$host user=pgbouncer dbname=postgres connect_timeout=2 sslmode=verify-full \
+      sslrootcert=/etc/pgha/tls/ca.crt sslcert=$stage$client_certificate sslkey=$stage/etc/pgha/tls/node.key" 2>&1) && continue
+    # One that is away, or starts, comes with its new files.
+    [[ $said != *"unknown ca"* && $said != *pg_hba.conf* ]] || return
+  done
+}
+
+# A restart cuts the sessions through HAProxy. PgBouncer's clients wait meanwhile, between two transactions, and notice nothing.
+restart_haproxy() {
+  if pause_pool; then
+    systemctl restart haproxy
+    soon 10 haproxy_sees_leader
+  else
+    say "HAProxy runs on without its new limits: transactions through PgBouncer take longer than 5 s. \`pgha status\` says how to end that"
+  fi
+  resume_pool
+}
+pause_pool() {
+  systemctl is-active --quiet pgbouncer || return 0
+  paused=1
+  # Whatever ends this script: nobody else would let the clients go on.
+  trap 'resume_pool; leave' EXIT
+  at_rest 1 5 "PAUSE $DATABASE" >/dev/null 2>&1
+}
+resume_pool() {
+  [[ -z ${paused:-} ]] || pgbouncer_admin "RESUME $DATABASE" >/dev/null 2>&1 || true
+  paused=
+}
+
+# A restart cuts its clients, and they are what it is there for: it waits for a time when there are none.
+restart_idle_pgbouncer() {
+  if [[ $(pgbouncer_admin 'SHOW CLIENTS' | awk -F'|' '$3 != "pgbouncer"' | wc -l) != 0 ]]; then
+    say "PgBouncer runs on without its new limits: it has clients. \`pgha status\` says how to end that"
+    return
+  fi
   systemctl restart pgbouncer
   wait_for 30 "PgBouncer to answer" pgbouncer_answers
 }
 
-# The gate, when the clock has a pause. A restart ends a pause, so it keeps out of other nodes' turns.
+# A restart of the gate ends a pause, so it keeps out of other nodes' turns.
 converge_gate() {
-  local unit=/etc/systemd/system/pgha-gate.service
-  if [[ -z ${owner[$unit]:-} ]]; then
-    [[ -e $unit ]] || return 0
-    systemctl disable --quiet --now pgha-gate
-    rm "$unit"
-    systemctl daemon-reload
-    return
-  fi
+  if switched_off pgha-gate; then return; fi
   if systemctl is-active --quiet pgha-gate; then
-    if has_changed "$unit" /etc/pgha/gate.json '*/gate.py' '*/pgbouncer_console.py'; then
+    if must restart pgha-gate; then
       in_turn restart_gate
-    elif has_changed '/etc/pgha/tls/*'; then
+    elif must reload pgha-gate; then
       systemctl reload pgha-gate
     fi
   fi

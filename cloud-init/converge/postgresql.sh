@@ -6,7 +6,10 @@ patroni_url="https://$ADDRESS:8008"
 # Held by whoever switches over, `pgha switchover` too: Patroni forgets a first request for a second one.
 switchover_lock=/run/lock/pgha-switchover
 rest() { curl -fsS --max-time 5 --cacert /etc/pgha/tls/ca.crt --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key "$@"; }
-sql() { runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
+# What a session of ours starts with (cloud-init/session.ts), and no statement in the log: there are verifiers in some.
+superuser_options="$SUPERUSER_OPTIONS $(printf -- '-c %s ' log_statement=none log_min_duration_statement=-1 \
+  log_min_duration_sample=-1 log_transaction_sample_rate=0 log_min_error_statement=panic pgaudit.log=none)"
+sql() { PGOPTIONS=$superuser_options runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
 # The cluster as Patroni sees it, read with one jq expression.
 members() { rest "$patroni_url/cluster" 2>/dev/null | jq -er "$1"; }
@@ -48,7 +51,7 @@ sql_in_place() {
   # acknowledge commits alone.)
   [[ -n $have || $SYNCHRONOUS == off ]] || commits_wait_for_standby || return
   # A commit waits for the first standby; if this node loses its role meanwhile, the next leader runs the file.
-  PGOPTIONS='-c client_min_messages=warning' timeout 30 \
+  PGOPTIONS=$superuser_options timeout 30 \
     runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -v sha256="$sql_hash" -d postgres -f /etc/patroni/cluster.sql >/dev/null 2>"$stage/.sql" ||
     return 1
 }
@@ -87,7 +90,9 @@ lower_values_arrived() {
 }
 
 # Each node notes in etcd which configuration it has restarted for; by that they know when the others are done.
-generation() { cat "$stage/etc/systemd/system/patroni.service" "$stage/etc/patroni/dynamic.json" | sha256sum | cut -d' ' -f1; }
+generation() {
+  (cd "$stage/etc" && cat systemd/system/patroni.service patroni/dynamic.json pgha/tls/ca.crt) | sha256sum | cut -d' ' -f1
+}
 note_done() { etcd_ctl put "/pgha/$CLUSTER/done/$NODE" "$(generation)" >/dev/null; }
 # all_done JQ: have all members that the expression selects noted this configuration?
 all_done() {
@@ -112,13 +117,6 @@ no_failsafe() {
   for url in $(members '.members[].api_url'); do
     [[ $(rest "$url" 2>/dev/null | jq '.failsafe_mode_is_active') != true ]] || return
   done
-}
-
-# soon SECONDS COMMAND...: gives the command some time to succeed, and goes on anyway.
-soon() {
-  local deadline=$((SECONDS + $1))
-  shift
-  until "$@" || ((SECONDS >= deadline)); do sleep 0.2; done
 }
 
 # The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused. It names
@@ -151,6 +149,17 @@ restart_postgresql() {
   wait_for 120 "PostgreSQL to be back after its restart" healthy
 }
 
+# A proxy that restarts in the middle of a switchover would end the pause that hides it.
+restart_among_still_proxies() {
+  local still
+  exec {still}< <(hold_leader_lock rewind_user 2>/dev/null)
+  lock_holders+=($!)
+  # Without a leader there is no such lock, and nothing to hide.
+  read -r -t 30 <&"$still" || say "does not wait any longer for proxies that restart"
+  restart_postgresql
+  let_go "$still"
+}
+
 # Replicas one by one, the leader last and after it has given way; the other way round, and in place, when it must go first.
 restart_when_due() {
   if due; then
@@ -162,7 +171,7 @@ restart_when_due() {
     elif is_leader; then
       wait_for 900 "the replicas to restart first" all_done true
     fi
-    in_turn restart_postgresql
+    in_turn restart_among_still_proxies
   fi
   note_done
 }
@@ -179,20 +188,20 @@ converge() {
   fi
   sql_hash=$(sha256sum <"$stage/etc/patroni/cluster.sql" | cut -d' ' -f1)
   if [[ -z ${was_active:-} ]]; then
-    install_files
+    install_machine
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
     start_service pgha-guard
-    enable_service patroni
-    systemctl start --no-block patroni
+    begin_service patroni
   else
-    install_files
+    install_machine
     # Before Patroni reads that it is there.
-    has_changed '*/pgha-guard.service' '*/guard.py' '*/etcd_gateway.py' && systemctl restart pgha-guard
+    if must restart pgha-guard; then systemctl restart pgha-guard; fi
     start_service pgha-guard
-    has_changed '*/patroni.service' && restart_patroni=1
-    has_changed /etc/patroni/patroni.yml '/etc/pgha/tls/*' && systemctl reload patroni
+    if must restart patroni; then restart_patroni=1; fi
+    if must reload patroni; then systemctl reload patroni; fi
   fi
   wait_for 180 "this node to lead or to stream from the leader" healthy
+  install_client_certificate
   if ! dynamic_in_place; then put_dynamic; fi
   if [[ -n ${was_active:-} ]] && has_changed /etc/patroni/dynamic.json; then
     wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place

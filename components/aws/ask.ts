@@ -1,5 +1,5 @@
 /** Questions to AWS at plan time, with answers that say what to do. */
-import type { Fault } from "../faults";
+import type { Fault } from "../../settings/faults";
 
 /** What the engine and the provider put around an error of AWS. */
 const frames = /^(invocation of \S+ returned an error: |invoking \S+: |\d+ errors? occurred:\s*(\* )?|.*\bapi error )+/;

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { cloudUserData } from "../../cloud-init/cloud-user-data";
 import { adminUser } from "../../cloud-init/user-data";
 import type { Bastion, DriverArgs } from "../driver";
-import { ports } from "../plan";
+import { ports } from "../../settings/ports";
 import type { Firewall } from "./firewall";
 import { hostKeyParameter, identity } from "./identity";
 import { makeInstance } from "./instance";
@@ -20,7 +20,7 @@ export interface AwsBastionArgs extends DriverArgs {
  * `aws.bastion.allow` only and keeps no key of anybody; or an existing one, for which nothing is made.
  */
 export class AwsBastion extends pulumi.ComponentResource {
-  /** How to get in. Its host is known once it is there, so what goes through it waits for it. */
+  /** How to get in. Its host is known once it exists, so what goes through it waits for it. */
   readonly access: Bastion;
 
   constructor(name: string, args: AwsBastionArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -46,7 +46,7 @@ export class AwsBastion extends pulumi.ComponentResource {
     this.registerOutputs({ host: this.access.host });
   }
 
-  /** @returns its public address, which it keeps when it is made anew */
+  /** @returns its public address, which it keeps when it is recreated */
   private make(
     name: string,
     { plan, network, firewall, sshKey, bastionHostKey }: AwsBastionArgs,

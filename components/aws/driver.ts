@@ -2,7 +2,7 @@ import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import { cloudUserData } from "../../cloud-init/cloud-user-data";
 import type { Bastion, Driver, DriverArgs, Endpoint, MachineRequest, MadeMachine, NodeMachine } from "../driver";
-import { roles, type Role } from "../plan";
+import { roles, type Role } from "../../settings/roles";
 import { AwsBastion } from "./bastion";
 import { AwsEndpoint } from "./endpoint";
 import { Firewall } from "./firewall";
@@ -26,12 +26,12 @@ export class AwsDriver extends pulumi.ComponentResource implements Driver {
   ) {
     super("pgha:index:AwsDriver", prefix, {}, opts);
     const { plan } = args;
-    const parent = { parent: this };
-    this.network = new AwsNetwork(`${prefix}-network`, { plan }, parent);
-    this.firewall = new Firewall(`${prefix}-firewall`, { plan, vpcId: this.network.vpcId }, parent);
+    const childOpts = { parent: this };
+    this.network = new AwsNetwork(`${prefix}-network`, { plan }, childOpts);
+    this.firewall = new Firewall(`${prefix}-firewall`, { plan, vpcId: this.network.vpcId }, childOpts);
     this.spread = Object.fromEntries(roles.map((role) => [role, this.spreadOf(role)])) as typeof this.spread;
     const { network, firewall } = this;
-    this.bastion = new AwsBastion(`${prefix}-bastion`, { ...args, network, firewall }, parent).access;
+    this.bastion = new AwsBastion(`${prefix}-bastion`, { ...args, network, firewall }, childOpts).access;
     this.registerOutputs({ vpcId: network.vpcId, bastion: this.bastion.host });
   }
 
@@ -68,9 +68,9 @@ export class AwsDriver extends pulumi.ComponentResource implements Driver {
     return { ...made, after: volume && [volume.attachment], files: volume?.files };
   }
 
-  endpoint(proxies: NodeMachine[], parent: pulumi.Resource): Endpoint {
+  endpoint(proxies: NodeMachine[], ready: pulumi.Resource[], parent: pulumi.Resource): Endpoint {
     const { network, firewall } = this;
-    const args = { plan: this.args.plan, network, firewall, proxies };
+    const args = { plan: this.args.plan, network, firewall, proxies, ready };
     return new AwsEndpoint(`${this.prefix}-endpoint`, args, { parent }).endpoint;
   }
 

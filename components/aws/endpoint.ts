@@ -1,17 +1,23 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Endpoint, NodeMachine } from "../driver";
-import { clientNames, ports, type Plan } from "../plan";
+import { clientNames, type Plan } from "../../settings/plan";
+import { ports } from "../../settings/ports";
 import type { Firewall } from "./firewall";
-import { endpointPorts } from "./flows";
+import { balancedPorts, endpointPorts } from "../../settings/aws/flows";
 import type { AwsNetwork } from "./network";
 import { tagsOf } from "./tags";
+
+/** What clients use the endpoint for. */
+type Use = keyof typeof endpointPorts;
 
 export interface AwsEndpointArgs {
   plan: Plan;
   network: AwsNetwork;
   firewall: Firewall;
   proxies: NodeMachine[];
+  /** Done when every proxy takes what comes from here. */
+  ready: pulumi.Resource[];
 }
 
 /**
@@ -46,21 +52,23 @@ export class AwsEndpoint extends pulumi.ComponentResource {
       },
       { parent: this, protect, deleteBeforeReplace: true, dependsOn: firewall.rulesOf("endpoint") },
     );
-    for (const [use, port] of Object.entries(endpointPorts)) this.offer(args, balancer, use, port);
+    for (const use of Object.keys(endpointPorts) as Use[]) this.offer(args, balancer, use);
     const [named] = clientNames(plan.settings);
-    if (named) this.name(args, balancer, named);
+    if (named) this.addName(args, balancer, named);
     this.endpoint = { host: named ? pulumi.output(named) : balancer.dnsName, ports: endpointPorts };
     this.registerOutputs({ host: this.endpoint.host });
   }
 
   /** A port of the balancer and the proxies behind it. */
-  private offer({ plan, network, proxies }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, use: string, port: number) {
+  private offer({ plan, network, proxies, ready }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, use: Use) {
+    const port = balancedPorts[use];
+    const name = `${this.prefix}-to-${use}`;
     const opts = { parent: this, deleteBeforeReplace: true };
     const tags = tagsOf(plan, use);
     const group = new aws.lb.TargetGroup(
-      `${this.prefix}-${use}`,
+      name,
       {
-        name: `${plan.cluster}-${use}`,
+        name: `${plan.cluster}-to-${use}`,
         port,
         protocol: "TCP",
         vpcId: network.vpcId,
@@ -68,7 +76,9 @@ export class AwsEndpoint extends pulumi.ComponentResource {
         // the balancer, and two of a client's connections by way of two zones could look like one.
         targetType: "ip",
         preserveClientIp: "false",
-        // A proxy that is taken away keeps its connections for so long, seconds; what is left then is cut rather than left hanging.
+        // Said instead: before all else on each connection, whose it is.
+        proxyProtocolV2: true,
+        // A proxy that is taken away keeps its connections for this many seconds; what is left then is cut rather than left hanging.
         deregistrationDelay: 60,
         connectionTermination: true,
         healthCheck: {
@@ -92,16 +102,17 @@ export class AwsEndpoint extends pulumi.ComponentResource {
       `${this.prefix}-${use}-listener`,
       {
         loadBalancerArn: balancer.arn,
-        port,
+        port: endpointPorts[use],
         protocol: "TCP",
         defaultActions: [{ type: "forward", targetGroupArn: group.arn }],
         tags,
       },
-      opts,
+      // One that leads to other ports than before must find the proxies at them.
+      { ...opts, dependsOn: ready },
     );
     for (const { node, machine } of proxies) {
       new aws.lb.TargetGroupAttachment(
-        `${this.prefix}-${use}-${node.name}`,
+        `${name}-${node.name}`,
         { targetGroupArn: group.arn, targetId: node.address, port },
         // Taken out of the balancer before its machine goes.
         { ...opts, dependsOn: machine.resource },
@@ -110,7 +121,7 @@ export class AwsEndpoint extends pulumi.ComponentResource {
   }
 
   /** A name for the balancer in a private DNS zone of the cluster's own. */
-  private name({ plan, network }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, name: string): void {
+  private addName({ plan, network }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, name: string): void {
     const { dns, protect } = plan.settings.aws!;
     const zone = new aws.route53.Zone(
       `${this.prefix}-zone`,

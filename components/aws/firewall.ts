@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan";
-import { groups, rules, type Group, type Rule } from "./flows";
+import type { Plan } from "../../settings/plan";
+import { groups, rules, type Group, type Rule } from "../../settings/aws/flows";
 import { tagsOf } from "./tags";
 
 export interface FirewallArgs {
@@ -21,7 +21,7 @@ export class Firewall extends pulumi.ComponentResource {
         `${name}-${group}`,
         {
           name: `${plan.cluster}-${group}`,
-          // A change of it would make the group anew, and nothing in it may change while machines are in the group.
+          // A change of it would recreate the group, and nothing in it may change while machines are in the group.
           description: `pgha: ${group} of ${plan.cluster}`,
           vpcId,
           // Groups name one another: a rule in one would keep AWS from deleting the other.
@@ -32,21 +32,21 @@ export class Firewall extends pulumi.ComponentResource {
       );
       this.groups.set(group, { id, rules: [] });
     }
-    for (const rule of rules(plan.settings)) this.of(rule.group).rules.push(this.declare(name, plan, rule));
+    for (const rule of rules(plan.settings)) this.groupOf(rule.group).rules.push(this.declare(name, plan, rule));
     this.registerOutputs(Object.fromEntries([...this.groups].map(([group, { id }]) => [group, id])));
   }
 
   /** Id of a group. */
   id(group: Group): pulumi.Output<string> {
-    return this.of(group).id;
+    return this.groupOf(group).id;
   }
 
-  /** The rules of a group: until they are there, its machines reach nothing and are not reached. */
+  /** The rules of a group: until they exist, its machines reach nothing and are not reached. */
   rulesOf(group: Group): pulumi.Resource[] {
     return this.groups.get(group)?.rules ?? [];
   }
 
-  private of(group: Group) {
+  private groupOf(group: Group) {
     const found = this.groups.get(group);
     if (!found) throw new Error(`there is no security group for ${group}`);
     return found;

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
-import type { Plan } from "../plan";
+import type { Plan } from "../../settings/plan";
 import { tagsOf } from "./tags";
 
 /** Name of the SSM parameter with the private half of a machine's SSH host key. */
@@ -24,7 +24,7 @@ export interface IdentityArgs {
 export interface Identity {
   /** Name of its instance profile. */
   profile: pulumi.Output<string>;
-  /** What must be there before it boots: it reads its host key once, before its SSH server starts. */
+  /** What must exist before it boots: it reads its host key once, before its SSH server starts. */
   before: pulumi.Resource[];
 }
 
@@ -34,7 +34,7 @@ export interface Identity {
  * to read it.
  */
 export function identity(name: string, { plan, node, hostKey }: IdentityArgs, parent: pulumi.Resource): Identity {
-  // Named after the cluster and the node: a second one of the name cannot be there while the first one is.
+  // Named after the cluster and the node: a second one of the name cannot exist while the first one does.
   const opts = { parent, deleteBeforeReplace: true };
   const own = `${plan.cluster}-${node.name}`;
   const tags = tagsOf(plan, node.name, node);
@@ -51,7 +51,13 @@ export function identity(name: string, { plan, node, hostKey }: IdentityArgs, pa
   );
   const role = new aws.iam.Role(
     `${name}-role`,
-    { name: own, assumeRolePolicy: trust, description: `${own}: reads its own SSH host key`, tags },
+    {
+      name: own,
+      assumeRolePolicy: trust,
+      description: `${own}: reads its own SSH host key`,
+      permissionsBoundary: plan.settings.aws!.permissionsBoundary,
+      tags,
+    },
     opts,
   );
   const policy = new aws.iam.RolePolicy(

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { AwsSettings } from "../settings-aws";
+import type { AwsSettings } from "../../settings/sections/aws";
 import { debian } from "./debian";
 
 const filter = (name: string, value: string) => ({ name, values: [value] });
@@ -16,7 +16,7 @@ export function imageQuery({ image }: Pick<AwsSettings, "image">): aws.ec2.GetAm
   };
 }
 
-/** Id of the image that new machines are made from. Those that are there keep theirs. */
+/** Id of the image that new machines are made from. Existing ones keep theirs. */
 export function imageId(settings: Pick<AwsSettings, "image">): pulumi.Output<string> {
   return settings.image ? pulumi.output(settings.image) : aws.ec2.getAmiOutput(imageQuery(settings)).id;
 }

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan";
+import type { Plan } from "../../settings/plan";
 import { imageId } from "./image";
 import type { Identity } from "./identity";
 import { tagsOf } from "./tags";
@@ -26,7 +26,7 @@ export interface InstanceRequest {
   placementGroup?: pulumi.Input<string>;
   /** Refuse to delete it. */
   protect: boolean;
-  /** What must be there before it boots, beside its identity. */
+  /** What must exist before it boots, beside its identity. */
   before: pulumi.Resource[];
 }
 
@@ -46,7 +46,7 @@ export function makeInstance(name: string, request: InstanceRequest, parent: pul
       availabilityZone: request.zone,
       subnetId: request.subnetId,
       privateIp: request.address,
-      // With an Elastic IP beside it, `false` would look like a difference that only a new instance can mend.
+      // With an Elastic IP beside it, `false` would look like a difference that only a new instance can fix.
       associatePublicIpAddress: request.private ? false : undefined,
       vpcSecurityGroupIds: [request.securityGroupId],
       iamInstanceProfile: identity.profile,
@@ -62,8 +62,9 @@ export function makeInstance(name: string, request: InstanceRequest, parent: pul
         volumeSize: request.disk,
         encrypted: true,
         kmsKeyId: settings.kmsKey,
+        // It goes with its machine, and has no tags: they would be set after the launch, on a volume that has none, and who may
+        // do that may put the cluster's tag on any volume.
         deleteOnTermination: true,
-        tags,
       },
       // EC2 moves it to other hardware by itself when its host fails: same address, same volumes.
       maintenanceOptions: { autoRecovery: "default" },

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
-import type { Plan } from "../plan";
-import { layout, type Layout } from "./layout";
+import type { Plan } from "../../settings/plan";
+import { layout, type Layout } from "../../settings/aws/layout";
 import { tagsOf } from "./tags";
 
 /** A kind of subnet, one in each zone. */
@@ -47,15 +47,15 @@ export class AwsNetwork extends pulumi.ComponentResource {
 
   /** Id of the subnet of a tier in a zone. */
   subnet(tier: Tier, zone: string): pulumi.Output<string> {
-    return this.of(tier, zone).id;
+    return this.subnetOf(tier, zone).id;
   }
 
-  /** What must be there before a machine in that subnet reaches the internet: it needs it from its first boot on. */
+  /** What must exist before a machine in that subnet reaches the internet: it needs it from its first boot on. */
   outbound(tier: Tier, zone: string): pulumi.Resource[] {
-    return this.of(tier, zone).outbound;
+    return this.subnetOf(tier, zone).outbound;
   }
 
-  private of(tier: Tier, zone: string): Subnet {
+  private subnetOf(tier: Tier, zone: string): Subnet {
     const found = this.subnets.get(`${tier}-${zone}`);
     if (!found) throw new Error(`there is no subnet ${tier} in ${zone}`);
     return found;
@@ -68,17 +68,14 @@ export class AwsNetwork extends pulumi.ComponentResource {
   /** Makes a VPC with its subnets and gateways. @returns its id */
   private make(): pulumi.Output<string> {
     const { prefix } = this;
-    const parent = { parent: this };
+    const opts = { parent: this };
     const { network, aws: settings } = this.args.plan.settings;
     const vpc = new aws.ec2.Vpc(
       `${prefix}-vpc`,
       { cidrBlock: network.cidr, enableDnsHostnames: true, enableDnsSupport: true, ...this.tagged("vpc") },
-      parent,
+      opts,
     );
-    // Without rules: whatever is put into the VPC by hand and into no group reaches nothing.
-    const closed = { vpcId: vpc.id, ...this.tagged("default-is-closed") };
-    new aws.ec2.DefaultSecurityGroup(`${prefix}-default`, closed, parent);
-    const gateway = new aws.ec2.InternetGateway(`${prefix}-igw`, { vpcId: vpc.id, ...this.tagged("igw") }, parent);
+    const gateway = new aws.ec2.InternetGateway(`${prefix}-igw`, { vpcId: vpc.id, ...this.tagged("igw") }, opts);
 
     const blocks = layout(this.args.plan.settings);
     const out = this.routes("public", vpc, { gatewayId: gateway.id });
@@ -103,8 +100,8 @@ export class AwsNetwork extends pulumi.ComponentResource {
     vpc: aws.ec2.Vpc,
     way: { gatewayId: pulumi.Input<string> } | { natGatewayId: pulumi.Input<string> },
   ) {
-    const parent = { parent: this };
-    const table = new aws.ec2.RouteTable(`${this.prefix}-${what}`, { vpcId: vpc.id, ...this.tagged(what) }, parent);
+    const opts = { parent: this };
+    const table = new aws.ec2.RouteTable(`${this.prefix}-${what}`, { vpcId: vpc.id, ...this.tagged(what) }, opts);
     const target = { routeTableId: table.id, destinationCidrBlock: "0.0.0.0/0", ...way };
     const route = new aws.ec2.Route(`${this.prefix}-${what}-default`, target, {
       parent: this,

@@ -1,6 +1,6 @@
 import * as aws from "@pulumi/aws";
-import type { Fault } from "../faults";
-import type { Settings } from "../settings";
+import type { Fault } from "../../settings/faults";
+import type { Settings } from "../../settings/schema";
 import { ask } from "./ask";
 
 /** Where the default route of a subnet leads. */

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
-import type { Fault } from "../faults";
-import { roles } from "../plan";
-import type { Settings } from "../settings";
+import type { Fault } from "../../settings/faults";
+import { roles } from "../../settings/roles";
+import type { Settings } from "../../settings/schema";
 import { ask, said } from "./ask";
 import { imageQuery } from "./image";
 import { vpcFaults } from "./preflight-vpc";
@@ -28,13 +28,17 @@ const noAccess = (region: string, reason: string) =>
 
 async function zoneFaults({ aws: settings }: Settings): Promise<Fault[]> {
   const { zones, region } = settings!;
-  return ask("aws.zones", aws.getAvailabilityZones({ state: "available" }), `cannot be had in ${region}`, ({ names }) =>
-    zones
-      .filter((zone) => !names.includes(zone))
-      .map((zone) => ({
-        path: "aws.zones",
-        fault: `names ${zone}, which this account does not have now; ${region} has ${[...names].sort().join(", ")}`,
-      })),
+  return ask(
+    "aws.zones",
+    aws.getAvailabilityZones({ state: "available" }),
+    `cannot be used in ${region}`,
+    ({ names }) =>
+      zones
+        .filter((zone) => !names.includes(zone))
+        .map((zone) => ({
+          path: "aws.zones",
+          fault: `names ${zone}, which this account does not have now; ${region} has ${[...names].sort().join(", ")}`,
+        })),
   );
 }
 
@@ -100,17 +104,17 @@ interface Use {
 
 async function oneTypeFaults(type: string, uses: Use[], region: string): Promise<Fault[]> {
   const path = uses.map((use) => `${use.path}.type`).join(", ");
-  const absent = `is ${type}, which ${region} does not have; write one it has, as m7i.large`;
+  const absent = `is ${type}, which ${region} does not have; write one it has, such as m7i.large`;
   const is = ask(path, aws.ec2.getInstanceType({ instanceType: type }), absent, (found) => {
     const faults: Fault[] = [];
     if (!found.supportedArchitectures.includes("x86_64")) {
       const has = found.supportedArchitectures.join(", ");
-      faults.push({ path, fault: `is ${type}, which is ${has}; write an x86-64 type, as m7i.large` });
+      faults.push({ path, fault: `is ${type}, which is ${has}; write an x86-64 type, such as m7i.large` });
     } else if (found.ebsNvmeSupport === "unsupported") {
       // Without NVMe a disk does not show which volume it is.
       faults.push({
         path,
-        fault: `is ${type}, which is not of the Nitro generations; write one that is, as m7i.large`,
+        fault: `is ${type}, which is not of the Nitro generations; write one that is, such as m7i.large`,
       });
     }
     for (const use of uses) {

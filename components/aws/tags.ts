@@ -1,4 +1,4 @@
-import type { Node, Plan } from "../plan";
+import type { Node, Plan } from "../../settings/plan";
 
 /**
  * Tags of a resource. `pgha:cluster` finds everything that belongs to a cluster, for its costs and for what a teardown left.

@@ -1,7 +1,7 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { File } from "../../cloud-init/file";
-import type { Node, Plan } from "../plan";
+import type { Node, Plan } from "../../settings/plan";
 import { tagsOf } from "./tags";
 
 /** Where the volume is attached. Nitro machines show it as an NVMe disk, which the volume's id finds. */
@@ -14,8 +14,8 @@ export interface DataVolume {
 }
 
 /**
- * The volume with a node's data, apart from its machine: a machine that is made anew finds it again. Its size, IOPS and
- * throughput change while it is in use; it never shrinks, and a change of its zone or its key would make it anew.
+ * The volume with a node's data, apart from its machine: a machine that is recreated finds it again. Its size, IOPS and
+ * throughput change while it is in use; it never shrinks, and a change of its zone or its key would recreate it.
  */
 export function dataVolume(
   name: string,

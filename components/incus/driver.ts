@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { userData } from "../../cloud-init/user-data";
-import { addressAt, parseCidr } from "../cidr";
+import { addressAt, parseCidr } from "../../settings/cidr";
 import type { Driver, DriverArgs, MachineRequest, MadeMachine } from "../driver";
-import { bridgeName, clientPorts, ports, type ClientPort, type Plan } from "../plan";
+import { bridgeName, clientPorts, type Plan } from "../../settings/plan";
+import { ports, type ClientPort } from "../../settings/ports";
 import { imageAlias } from "./image";
 import { Instance, Network } from "./resources";
 import type { PublishedPort } from "./model";

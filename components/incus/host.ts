@@ -2,7 +2,7 @@
 import * as fs from "node:fs/promises";
 import * as net from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { addressAt, parseCidr } from "../cidr";
+import { addressAt, parseCidr } from "../../settings/cidr";
 
 /** Splits "127.0.0.1:5500". */
 export function splitListen(listen: string): { host: string; port: number } {
@@ -22,7 +22,7 @@ export function portFault(listen: string): Promise<string | undefined> {
             "and stop it, or choose another port under `pgha:ports`",
         );
       } else if (code === "EADDRNOTAVAIL") {
-        resolve(`${host} is no address of this machine, so port ${port} can't be offered there`);
+        resolve(`${host} is not an address of this machine, so port ${port} can't be offered there`);
       } else {
         // Below 1024 only root may listen: Incus may, even where this process may not.
         resolve(code === "EACCES" ? undefined : `port ${port} of ${host} can't be used: ${message}`);

@@ -9,6 +9,7 @@ import { portFault, sshAnswers } from "./host";
 import {
   changeInstance,
   hostKeyTemplates,
+  liveCard,
   liveConfig,
   liveDevices,
   madeFor,
@@ -30,14 +31,14 @@ const SSH_SECONDS = 120;
 /** A change of one of these makes another machine; the old one goes first, as both have one name and address. */
 const REPLACED = ["name", "hostname", "stack", "type", "network", "address", "pool"] as const;
 /** These change while the machine lives. `image` and `userData` are in neither list: they matter at creation only. */
-const UPDATED = ["cpus", "memoryMiB", "diskGiB", "publish", "running", "config"] as const;
+const UPDATED = ["cpus", "memoryMiB", "diskGiB", "publish", "running", "filtering", "config"] as const;
 
 const pathOf = (name: string) => `/1.0/instances/${name}`;
 const differing = <K extends keyof InstanceOutputs>(keys: readonly K[], olds: InstanceOutputs, news: InstanceInputs) =>
   keys.filter((key) => !isDeepStrictEqual(olds[key], (news as unknown as InstanceOutputs)[key]));
 
 /**
- * @param ready tells whether the SSH server at an address answered within so many seconds; replaced in tests only.
+ * @param ready tells whether the SSH server at an address answers within a number of seconds; replaced in tests only.
  * @param inState names that the state holds, as far as this run has come. A replacement is checked twice: as a change,
  * and then as if it were new, while the old machine is still there.
  */
@@ -48,6 +49,7 @@ export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()
       type: news.type ?? "container",
       publish: sortPorts(news.publish ?? []),
       running: news.running ?? true,
+      filtering: true,
       config: news.config ?? {},
     };
     const failures: pulumi.dynamic.CheckFailure[] = [];
@@ -125,7 +127,7 @@ export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()
 
   async update(id: string, olds: InstanceOutputs, news: InstanceInputs): Promise<pulumi.dynamic.UpdateResult> {
     const incus = new Incus();
-    const live = (of: InstanceInputs | InstanceOutputs) => [liveConfig(of), liveDevices(of)];
+    const live = (of: InstanceInputs | InstanceOutputs) => [liveConfig(of), liveDevices(of), liveCard(of)];
     if (!isDeepStrictEqual(live(olds), live(news))) {
       await attempt(id, "could not be changed", () =>
         patiently(() => incus.edit<IncusInstance>(pathOf(id), (current) => changeInstance(current, olds, news))),

@@ -3,7 +3,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { addressAt, parseCidr } from "../cidr";
+import { addressAt, parseCidr } from "../../settings/cidr";
 
 /** A TCP port of an instance that the host offers on an address of its own. */
 export interface PublishedPort {
@@ -30,6 +30,8 @@ export interface InstanceInputs {
   hostKey: { privateKey: string; publicKey: string };
   publish: PublishedPort[];
   running: boolean;
+  /** Its network card lets it send from its own addresses only. Machines of releases before this setting have none. */
+  filtering?: boolean;
   config: Record<string, string>;
 }
 
@@ -121,8 +123,13 @@ export function liveDevices(inputs: InstanceInputs | InstanceOutputs): IncusInst
   return devices;
 }
 
+/** Settings of the network card that may change: no machine takes another's address, by which daemons and filters tell them apart. */
+export function liveCard({ filtering = false }: InstanceInputs | InstanceOutputs): Record<string, string> {
+  return { "security.ipv4_filtering": String(filtering), "security.mac_filtering": String(filtering) };
+}
+
 /**
- * The MAC address that belongs to a machine's name and IP address (locally administered). A machine made anew has the old
+ * The MAC address that belongs to a machine's name and IP address (locally administered). A recreated machine has the old
  * one's, so neither the host nor its neighbours wait for their ARP caches to forget it (up to 30 s).
  */
 export function hardwareAddress({ name, address }: Pick<InstanceInputs, "name" | "address">): string {
@@ -154,6 +161,7 @@ export function newInstance(
         network: inputs.network,
         "ipv4.address": inputs.address,
         hwaddr: hardwareAddress(inputs),
+        ...liveCard(inputs),
       },
     },
   };
@@ -188,7 +196,7 @@ export function changeInstance(instance: IncusInstance, olds: InstanceOutputs, n
   return {
     ...instance,
     config: { ...config, ...liveConfig(news) },
-    devices: { ...devices, ...liveDevices(news) },
+    devices: { ...devices, ...liveDevices(news), eth0: { ...devices.eth0, ...liveCard(news) } },
   };
 }
 
@@ -212,6 +220,7 @@ export function observedInstance(instance: IncusInstance, known: InstanceOutputs
     memoryMiB: mebibytes(instance.config["limits.memory"]),
     publish: sortPorts(publish),
     running: instance.status === "Running",
+    filtering: Object.keys(liveCard(known)).every((key) => instance.devices.eth0?.[key] === "true"),
     config,
     incarnation: instance.config["volatile.uuid"] ?? "",
   };
@@ -236,7 +245,7 @@ const UNITS: Record<string, number> = {
   TiB: 2 ** 40, // prettier-ignore
 };
 
-/** Incus' size text in MiB: "512MiB" is 512, "1GB" is 953.67. 0 for none, and for text that is no plain size ("50%"). */
+/** Incus' size text in MiB: "512MiB" is 512, "1GB" is 953.67. 0 for none, and for text that is not a plain size ("50%"). */
 function mebibytes(text = ""): number {
   const [, number, unit] = /^(\d+)\s*([A-Za-z]*)$/.exec(text) ?? [];
   return number === undefined ? 0 : (Number(number) * (UNITS[unit || "B"] ?? 0)) / 2 ** 20;
@@ -253,9 +262,9 @@ export function networkConfig({ cidr, stack }: NetworkInputs): Record<string, st
   };
 }
 
-/** The first address of a block: "10.88.0.0/24" gives "10.88.0.1". @throws Error when it is no IPv4 block. */
+/** The first address of a block: "10.88.0.0/24" gives "10.88.0.1". @throws Error when it is not an IPv4 block. */
 export function gatewayOf(cidr: string): string {
   const parsed = parseCidr(cidr);
-  if (!parsed) throw new Error(`${cidr} is no IPv4 block`);
+  if (!parsed) throw new Error(`${cidr} is not an IPv4 block`);
   return addressAt(parsed, 1);
 }

@@ -1,7 +1,7 @@
 /** What happens to a network when Pulumi checks, compares, creates, reads, updates and deletes one; see `instance.ts`. */
 import type * as pulumi from "@pulumi/pulumi";
 import { Incus, IncusError } from "./api";
-import { parseCidr } from "../cidr";
+import { parseCidr } from "../../settings/cidr";
 import { overlappingRoute } from "./host";
 import {
   gatewayOf,
@@ -16,7 +16,7 @@ import { removeInstance } from "./power";
 
 const pathOf = (name: string) => `/1.0/networks/${name}`;
 
-/** Whether a network is there, and one that was made for this stack. */
+/** Whether a network exists, and one that was made for this stack. */
 const isOurs = (found: IncusNetwork | undefined, { stack }: NetworkInputs): found is IncusNetwork =>
   found !== undefined && found.managed && found.config[STACK_KEY] === stack;
 
@@ -28,11 +28,11 @@ export const networkProvider = (inState = new Set<string>()) => ({
   async check(olds: Partial<NetworkInputs>, news: NetworkInputs): Promise<pulumi.dynamic.CheckResult> {
     const failures: pulumi.dynamic.CheckFailure[] = [];
     if (!/^[a-z][a-z0-9-]{1,14}$/.test(news.name)) {
-      const reason = `${news.name} is no name for a bridge: 2 to 15 of a-z, 0-9 and -. Use a shorter stack name`;
+      const reason = `${news.name} cannot be the name of a bridge: 2 to 15 of a-z, 0-9 and -. Use a shorter stack name`;
       failures.push({ property: "name", reason });
     }
     if (!parseCidr(news.cidr)) {
-      const reason = `${news.cidr} is no IPv4 block. Write one such as 10.88.0.0/24 under \`pgha:network.cidr\``;
+      const reason = `${news.cidr} is not an IPv4 block. Write one such as 10.88.0.0/24 under \`pgha:network.cidr\``;
       failures.push({ property: "cidr", reason });
     }
     if (olds.name !== undefined) inState.add(olds.name);
@@ -75,7 +75,7 @@ export const networkProvider = (inState = new Set<string>()) => ({
 
   /**
    * Removes the network, and with it the instances of its stack that are on it: those that Pulumi left to it by
-   * `deletedWith`, and leftovers of a run that was broken off before it knew of them.
+   * `deletedWith`, and leftovers of a run that was interrupted before it knew of them.
    */
   async delete(id: string, known: NetworkOutputs): Promise<void> {
     const incus = new Incus();

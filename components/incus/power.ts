@@ -33,7 +33,7 @@ async function power(
   try {
     await patiently(() => incus.run("PUT", `${pathOf(name)}/state`, { action, ...options }));
   } catch (error) {
-    // A machine that is there already, by an autostart at the same moment or by hand, is what was asked for.
+    // A machine that exists already, by an autostart at the same moment or by hand, is what was asked for.
     if (!(error instanceof IncusError && /already (running|stopped)/i.test(error.message))) throw error;
   }
 }

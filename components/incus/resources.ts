@@ -61,7 +61,7 @@ export interface InstanceArgs {
   network: pulumi.Input<string>;
   /** Its fixed IPv4 address in that network. Replaces. */
   address: pulumi.Input<string>;
-  /** Alias of the image it is made from. Used at creation only: a change later is no change of the machine. */
+  /** Alias of the image it is made from. Used at creation only: a change later is not a change of the machine. */
   image: pulumi.Input<string>;
   /** Storage pool of its disk. Replaces. */
   pool: pulumi.Input<string>;

@@ -47,7 +47,7 @@ export function clusterPool(dsn: string, ca: string, more: PoolConfig = {}): Poo
   return pool;
 }
 
-/** @throws Error when it is no URL of PostgreSQL; without the URL, which holds a password */
+/** @throws Error when it is not a URL of PostgreSQL; without the URL, which holds a password */
 function readDsn(dsn: string) {
   const parts = /^postgres(?:ql)?:\/\/([^:@/]+):([^@/]*)@([^@/]+)\/([^?]+)/.exec(dsn);
   if (!parts)

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 /**
  * SQLSTATEs that another try may not meet again (docs/clients.md says who sends them and when):
- * 08 connection lost, and PgBouncer's own errors; 25006 this is no leader; 40001, 40P01, 40003 rolled back or cut short;
+ * 08 connection lost, and PgBouncer's own errors; 25006 this is not a leader; 40001, 40P01, 40003 rolled back or cut short;
  * 53300 too many connections; 57P01 to 57P03 and 57P05 the server ends, starts or is done with us.
  */
 const passingStates = /^(08...|25006|40001|40P01|40003|53300|57P0[1235])$/;

@@ -25,7 +25,7 @@ export interface BenchSettings {
  */
 export async function bench(reached: Reached, settings: BenchSettings): Promise<Throughput> {
   const { seconds, repeat, scale, signal } = settings;
-  const { synchronous } = reached.cluster.outputs.cluster;
+  const { synchronous } = reached.cluster.facts;
   const leader = await askLeader(reached);
   const free = await freeConnections(reached, leader.name);
   const runs = setups(settings.clients, synchronous === "quorum").map((setup): ThroughputRun => ({
@@ -66,13 +66,13 @@ async function measure(pgbench: Pgbench, run: ThroughputRun, seconds: number, si
   }
 }
 
-/** Connections that PostgreSQL can still give to clients that are no superusers. */
+/** Connections that PostgreSQL can still give to clients that are not superusers. */
 async function freeConnections({ runner }: Reached, leader: string): Promise<number> {
   const sql =
     "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int" +
     " - current_setting('reserved_connections')::int - count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'";
-  const { code, stdout, stderr, unreachable } = await runner.run(leader, superuserSql("postgres", sql));
-  if (code !== 0) throw new OpsError(`${leader} does not tell its connections: ${unreachable ?? stderr.trim()}`);
+  const { code, stdout, stderr, unreachable } = await runner.run(leader, superuserSql(sql));
+  if (code !== 0) throw new OpsError(`${leader} does not report its connections: ${unreachable ?? stderr.trim()}`);
   return Number(stdout);
 }
 

@@ -1,5 +1,5 @@
 import type { NodeOutput } from "../../components/outputs";
-import { ports } from "../../components/plan";
+import { ports } from "../../settings/ports";
 import type { Reached } from "../ask";
 import { OpsError } from "../errors";
 import { quote } from "../process";
@@ -44,7 +44,7 @@ SELECT abalance FROM ${schema}.pgbench_accounts WHERE aid = :aid;
  * `close` removes it and the tables.
  */
 export class Pgbench {
-  /** @param scale pgbench's scale factor: so many times 100 000 accounts */
+  /** @param scale pgbench's scale factor: 100 000 accounts for each */
   constructor(
     private readonly reached: Reached,
     readonly proxy: NodeOutput,
@@ -104,7 +104,7 @@ export class Pgbench {
       pgbouncer: ["127.0.0.1", ports.pooled] as const,
     }[path];
     const { username } = this.owner();
-    const { database } = this.reached.cluster.outputs.cluster;
+    const { database } = this.reached.cluster.facts;
     return (
       `PGHOST=${host} PGPORT=${port} PGUSER=${quote(username)} PGDATABASE=${quote(database.name)} ` +
       `PGPASSFILE=${folder}/pgpass PGSSLMODE=require PGCONNECT_TIMEOUT=10`

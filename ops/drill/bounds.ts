@@ -1,4 +1,4 @@
-import type { Clock } from "../../components/clocks";
+import type { Clock } from "../../settings/clocks";
 
 /**
  * What an outage is made of, ms. The sum of a fault's terms is the longest time without an acknowledged write on the pooled
@@ -21,7 +21,7 @@ const terms = {
   etcdElection: () => 1000 + 2 * 2000,
   /** Patroni looks at PostgreSQL once a round (ha.py, `run_cycle`). */
   loopWait: ({ loopWait }) => loopWait * 1000,
-  /** Patroni has a crashed leader start again for so long, then it needs another round (docs/dynamic_configuration.rst). */
+  /** Patroni has a crashed leader start again for this time, then it needs another round (docs/dynamic_configuration.rst). */
   restart: ({ primaryStartTimeout, loopWait }) =>
     primaryStartTimeout > 0 ? (primaryStartTimeout + loopWait) * 1000 : 0,
   /** A candidate asks every member how far it is, the old leader too, and gives it 2 s (ha.py, `fetch_node_status`). */
@@ -33,13 +33,13 @@ const terms = {
    * has stopped (postgresql/__init__.py, `_wait_for_connection_close`); with a pause before-stop.sh does.
    */
   stop: ({ pause }) => (pause > 0 ? 1000 : 2000),
-  /** The guard: what it asks, and 300 ms in which an old leader that lives must have said so (programs/guard.py). */
+  /** The guard: what it asks, and 300 ms in which an old leader that lives must have said so (guard.py). */
   guard: () => 600,
   /** `pg_promote`, with the end of replay and a new timeline. Seldom above 100 ms. */
   promotion: () => 1000,
   /** A commit needs a standby again, and the one that lost the race may still be asking the dead leader. */
   follow: () => 2000,
-  /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval` (cloud-init/patroni.ts). */
+  /** A standby whose connection was refused tries again after `wal_retrieve_retry_interval` (cloud-init/services/patroni/files.ts). */
   walRetry: () => 500,
   /** Crash recovery of what the drill's load writes between two checkpoints. It grows with WAL, which no clock limits. */
   recovery: () => 3000,
@@ -81,15 +81,15 @@ const nothing: Term[] = ["slowness"];
 /** Every fault's terms; a text says why there is no bound. */
 const faults: Record<string, Term[] | string> = {
   switchover: handOver,
-  // Of the hand-over; the standbys' restarts cost nothing, for another one confirms.
+  // Of the hand-over; the standbys' restarts cost nothing, because another one confirms.
   "change-setting": handOver,
   "kill-postmaster": ["loopWait", "restart", ...handOver],
   "kill-backend": ["recovery", "walRetry", ...reconnect],
   // HAProxy keeps Patroni's last word, and PostgreSQL runs on.
   "kill-patroni": nothing,
-  // Clients go on until its key ends; then only the hand-over counts.
   // Every layer has to wait for the processor, and here the clients share it.
   "burn-leader": ["slowness", "slowness"],
+  // Clients go on until its key ends; then only the hand-over counts.
   "freeze-patroni": ["follow", ...takeOver],
   "freeze-postmaster":
     "sessions go on and new ones hang for as long as it is frozen: Patroni does not look (patroni#1371)",
@@ -98,9 +98,9 @@ const faults: Record<string, Term[] | string> = {
   "stop-leader": ["probe", ...handOver],
   "reboot-leader": ["probe", ...handOver],
   "power-off-leader": silent,
-  // Another standby confirms.
   "pause-leader": silent,
   "pause-leader-briefly": ["paused", ...reconnect],
+  // Another standby confirms.
   "power-off-standby": nothing,
   // The other proxy's clients go on.
   "power-off-proxy": nothing,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { clocks, type Clock } from "../../components/clocks";
+import { clocks, type Clock } from "../../settings/clocks";
 
 /**
  * Timings that others ship, to be measured beside ours on the same machines under the same load. Patroni's and HAProxy's

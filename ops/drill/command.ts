@@ -13,7 +13,8 @@ import { clockName, drillClocks } from "./clocks";
 import { faultNamed, faults } from "./faults";
 import type { DrillResult, Report } from "./model";
 import type { Timing } from "./one";
-import { interleaved, randomFrom, shuffled, type Step } from "./plan";
+import { interleaved, randomFrom, shuffled, type DrillJob } from "./plan";
+import { leaveTrail } from "../trail";
 import { runDrills, type Progress } from "./run";
 
 export interface DrillOptions {
@@ -21,13 +22,13 @@ export interface DrillOptions {
   repeat?: number;
   /** Names of clocks to compare. @default the cluster's own */
   clock?: string[];
-  /** No drill begins after so many seconds. @default none; 3600 with `random` */
+  /** No drill begins after this many seconds. @default none; 3600 with `random` */
   seconds?: number;
   /** Writes a second; reads are a third of it. @default 100 */
   rate?: number;
   /** Of `random`. @default a new one, which is printed */
   seed?: string;
-  /** Files for the report, written anew after every drill. */
+  /** Files for the report, rewritten after every drill. */
   json?: string;
   html?: string;
   yes?: boolean;
@@ -41,7 +42,7 @@ const usualLoad = (rate = 100): LoadPath[] => [
   { path: "read", rate: 0.3 * rate, clients: usualClients.read },
 ];
 
-/** Seconds of load before a fault, and after all is whole. */
+/** Seconds of load before a fault, and after the cluster is healthy. */
 const usualTiming: Timing = { before: 3, after: 2 };
 
 /** What `pgha drill NAME` stands for, besides a fault. */
@@ -55,20 +56,23 @@ const collections: Record<string, string> = {
 
 /** `pgha drill`. */
 export async function drillCommand(reached: Reached, names: string[], options: DrillOptions): Promise<number> {
-  const { clock: own } = reached.cluster.outputs.cluster;
+  const { clock: own } = reached.cluster.facts;
   if (options.list) {
     for (const line of catalogue(clockName(own))) console.log(line);
     return exitCode.ok;
   }
   const plan = planDrills(names, options, clockName(own));
   for (const path of [options.json, options.html]) if (path) requireWritable(path);
-  const question = `This breaks ${reached.cluster.outputs.cluster.name} on purpose, and puts it right again. Go on?`;
+  const question = `This breaks ${reached.cluster.facts.name} on purpose, and heals it. Continue?`;
   if (!options.yes && !(await confirmed(question, "a drill"))) return exitCode.bad;
+
+  const nodes = reached.cluster.nodes.map(({ name }) => name);
+  await leaveTrail(reached, nodes, `drills ${names.join(" ") || "main"}`);
 
   const stop = new AbortController();
   const interrupted = () => {
     if (stop.signal.aborted) process.exit(130); // the guard heals
-    console.error("\nstopping: heals, reads back and reports first; once more ends it at once");
+    console.error("\nstopping: heals, reads back and reports first; Ctrl-C again stops at once");
     stop.abort();
   };
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);
@@ -88,7 +92,7 @@ export async function drillCommand(reached: Reached, names: string[], options: D
 }
 
 interface Planned {
-  steps: Iterable<Step>;
+  steps: Iterable<DrillJob>;
   deadline?: number;
   seed?: string;
   load: LoadPath[];

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { NodeOutput } from "../../components/outputs";
-import type { Clock } from "../../components/clocks";
-import type { Role } from "../../components/plan";
+import type { Clock } from "../../settings/clocks";
+import type { Role } from "../../settings/roles";
 import { messageOf, OpsError } from "../errors";
-import { unitsOf } from "../shell";
+import { unitsOf } from "../../cloud-init/services";
 import { setClockBack } from "./faults/clock";
 import { removeFiller } from "./faults/disk";
-import { mendNetwork } from "./faults/network";
-import { quench, thaw } from "./faults/processes";
+import { repairNetwork } from "./cut";
+import { stopBurner, resumeProcesses } from "./faults/processes";
 import type { World } from "./world";
 
 /** How long a machine that was started may take until it answers, seconds. */
@@ -21,7 +21,7 @@ export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">):
   inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
 esac`,
   );
-  return ["set -e", mendNetwork, thaw, quench, removeFiller, setClockBack, ...start].join("\n");
+  return ["set -e", repairNetwork, resumeProcesses, stopBurner, removeFiller, setClockBack, ...start].join("\n");
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { NodeOutput } from "../../components/outputs";
 import { parseJson, type Reached } from "../ask";
-import { units } from "../shell";
+import { journalOf } from "../../cloud-init/services";
 
 /** One line of a node's journal. */
 export interface JournalLine {
   /** Milliseconds since the epoch on this machine's clock, with microseconds as its fraction. */
   at: number;
   node: string;
-  /** The daemon it is about: `etcd`, `patroni` (PostgreSQL's lines too), `haproxy`, `pgbouncer`, `pgha-gate`. */
+  /** The unit it is about (`cloud-init/services`); PostgreSQL writes to that of Patroni. */
   unit: string;
   text: string;
 }
@@ -42,9 +42,8 @@ async function readNode({ runner }: Reached, node: NodeOutput, sinceMs: number, 
   // One second more on both sides: journalctl takes what it is given as a hint, and the cut here is exact.
   const from = Math.floor((sinceMs + ahead) / 1000) - 1;
   const to = Math.ceil((untilMs + ahead) / 1000) + 1;
-  const chosen = units[node.role].map((unit) => `-u ${unit}`).join(" ");
   const script =
-    `journalctl --no-pager -q -o json --output-fields=MESSAGE,UNIT,_SYSTEMD_UNIT ${chosen} ` +
+    `journalctl --no-pager -q -o json --output-fields=MESSAGE,UNIT,_SYSTEMD_UNIT ${journalOf(node.role)} ` +
     `--since @${from} --until @${to} -n +${mostLines}`;
   const { code, stdout, stderr, unreachable } = await runner.run(node.name, script, { timeout: 30_000 });
   const entries = stdout.split("\n").flatMap((line) => parseJson<Entry>(line) ?? []);
@@ -57,7 +56,7 @@ async function readNode({ runner }: Reached, node: NodeOutput, sinceMs: number, 
   return { lines, notes };
 }
 
-/** An entry as `journalctl -o json` prints it (systemd.journal-fields(7)). Text that is no UTF-8 comes as a list of bytes. */
+/** An entry as `journalctl -o json` prints it (systemd.journal-fields(7)). Text that is not UTF-8 comes as a list of bytes. */
 interface Entry {
   __REALTIME_TIMESTAMP: string;
   MESSAGE?: string | number[] | null;

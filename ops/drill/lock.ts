@@ -3,8 +3,8 @@ import { join } from "node:path";
 
 /** Who holds the lock of a cluster's drills. */
 export interface Holder {
-  /** The guard's process: it outlives a drill that is broken off, until it has healed. */
-  guard: number;
+  /** The rescuer's process: it outlives a drill that is interrupted, until it has healed. */
+  rescuer: number;
   /** The drill's process. */
   drill: number;
 }
@@ -13,7 +13,7 @@ const lockFile = (folder: string) => join(folder, "drill.lock");
 
 /**
  * Takes the lock of the drills on a cluster. One whose holder is dead is taken over.
- * @param folder the cluster's. The holder must have it among its arguments, by which it is told from another process that
+ * @param folder the cluster's. The holder must have it among its arguments, which tells it from another process that
  * was given its number later
  * @returns who has it already; undefined: it is ours now
  */
@@ -30,7 +30,7 @@ export function takeLock(folder: string, ours: Holder): Holder | undefined {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
       const holder = readHolder(folder);
-      if (holder && runs(holder.guard, folder)) return holder;
+      if (holder && runs(holder.rescuer, folder)) return holder;
       rmSync(lockFile(folder), { force: true });
     }
   } finally {

@@ -1,24 +1,13 @@
-import type { Clock } from "../../components/clocks";
+import type { JournalKind, Layer as ClusterLayer } from "../../cloud-init/services/service";
+import type { Clock } from "../../settings/clocks";
 import type { PathResult, Verification } from "../load/model";
 import type { Machine } from "../machine";
 
 /** Who saw or did something. */
-export type Layer = "drill" | "client" | "etcd" | "patroni" | "postgresql" | "haproxy" | "pgbouncer";
+export type Layer = "drill" | "client" | ClusterLayer;
 
-/** The steps of a failover, in the order they usually come. `note`: anything else worth showing. */
-export type Step =
-  | "injected"
-  | "first-error"
-  | "noticed"
-  | "lock-free"
-  | "lock-taken"
-  | "promoted"
-  | "server-down"
-  | "server-up"
-  | "first-write"
-  | "healed"
-  | "whole"
-  | "note";
+/** What an event is about. `note`: anything else worth showing. */
+export type EventKind = "injected" | "first-error" | JournalKind | "first-write" | "healed" | "whole";
 
 /** Something one layer saw, ms since the drill's load began. */
 export interface LayerEvent {
@@ -26,7 +15,7 @@ export interface LayerEvent {
   layer: Layer;
   /** Node, or null for the drill and its clients. */
   node: string | null;
-  step: Step;
+  step: EventKind;
   text: string;
 }
 
@@ -47,7 +36,7 @@ export interface DrillResult {
   /** Moments in ms since the load began. */
   injectedAt: number;
   healedAt: number;
-  /** From the heal until all was whole again, seconds; null: it was not, within the time limit. */
+  /** From the heal until the cluster was healthy again, seconds; null: it was not, within the time limit. */
   whole: number | null;
   /** What was not whole at the end. */
   complaints: string[];

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Clock } from "../../components/clocks";
+import type { Clock } from "../../settings/clocks";
 import { askPatroni } from "../ask";
 import { messageOf } from "../errors";
 import type { Load } from "../load/load";
@@ -19,7 +19,7 @@ const limits = { flow: 60, inject: 120, whole: 240 };
 /** How long the load runs undisturbed, seconds. */
 export interface Timing {
   before: number;
-  /** After all is whole again. */
+  /** After the cluster is healthy again. */
   after: number;
   /** The least that a drill takes in all, from its first write. @default no more than needed */
   total?: number;
@@ -36,13 +36,13 @@ export interface Stage {
 }
 
 /**
- * Injects one fault under load, heals it, waits until all is whole, and compares the database with the ledger. What goes wrong
+ * Injects one fault under load, heals it, waits until the cluster is healthy, and compares the database with the ledger. What goes wrong
  * is in the result; only a load that cannot be judged any more (its ledger's table is gone) throws.
  */
 export async function drillOnce(stage: Stage, fault: Fault): Promise<DrillResult> {
   const { world, load, clock, timing, signal, show } = stage;
   const { cluster } = world.reached;
-  const { synchronous } = cluster.outputs.cluster;
+  const { synchronous } = cluster.facts;
   const result = blank(fault, clock, synchronous);
   const skipped = await fault.needs?.(world);
   if (skipped) return { ...result, skipped, ok: true };

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** One drill to come. */
-export interface Step {
+export interface DrillJob {
   fault: string;
   clock: string;
 }
@@ -10,7 +10,7 @@ export interface Step {
  * Every fault on every clock, `repeat` times. Clocks take turns within each repeat, and each repeat begins with another one,
  * so that a machine that grows slower or faster meanwhile treats them all alike.
  */
-export function interleaved(faults: string[], clocks: string[], repeat: number): Step[] {
+export function interleaved(faults: string[], clocks: string[], repeat: number): DrillJob[] {
   const rounds = Array.from({ length: repeat }, (_, round) => {
     const turn = round % clocks.length;
     return [...clocks.slice(turn), ...clocks.slice(0, turn)];

@@ -7,18 +7,18 @@ import { SshRunner } from "../ssh";
 import { getStatus, type Status } from "../status";
 import { clockName, drillClocks } from "./clocks";
 import { faultNamed } from "./faults";
-import { startGuard } from "./guard";
+import { startRescuer } from "./rescue";
 import { heal } from "./heal";
 import type { DrillResult, Report } from "./model";
 import { drillOnce, type Timing } from "./one";
-import { randomFrom, type Step } from "./plan";
+import { randomFrom, type DrillJob } from "./plan";
 import { DrillSettings } from "./settings";
 import { becomesWhole } from "./whole";
 import { makeWorld } from "./world";
 
 export interface RunOptions {
   /** What to do, one after the other. It may have no end: then `deadline` ends the run. */
-  steps: Iterable<Step>;
+  steps: Iterable<DrillJob>;
   /** No further drill begins after this, ms since the epoch. @default none */
   deadline?: number;
   seed?: string;
@@ -33,34 +33,34 @@ export interface RunOptions {
 
 /** What is told while a run goes on. */
 export interface Progress {
-  drill(number: number, step: Step): void;
+  drill(number: number, step: DrillJob): void;
   detail(text: string): void;
   done(result: DrillResult): void;
 }
 
 /**
- * Runs drills on a cluster that is whole, over one load whose ledger spans them all, and reads everything back at the end.
- * @throws OpsError when the cluster is not whole to begin with, or another drill runs on it
+ * Runs drills on a healthy cluster, over one load whose ledger spans them all, and reads everything back at the end.
+ * @throws OpsError when the cluster is not healthy to begin with, or another drill runs on it
  */
 export async function runDrills(reached: Reached, options: RunOptions): Promise<Report> {
   const { progress } = options;
   // Before anything else: two drills at once would undo each other's faults.
-  const guard = await startGuard(reached.cluster);
+  const rescuer = await startRescuer(reached.cluster);
   try {
     await startWhole(reached, progress);
     return await runAll(reached, options);
   } finally {
-    await guard.dismiss();
+    await rescuer.dismiss();
   }
 }
 
-/** Heals what a drill that was broken off left, and makes sure that nothing else is amiss. */
+/** Heals what an interrupted drill left, and makes sure that the cluster is healthy. */
 async function startWhole(reached: Reached, progress: Progress): Promise<void> {
   const undone = await heal(makeWorld(reached, randomFrom("")));
   if (undone.length > 0) progress.detail(`healed what an earlier drill left: ${undone.join("; ")}`);
   const { seconds, complaints } = await becomesWhole(reached, { timeout: undone.length > 0 ? 240 : 20, loaded: false });
   if (seconds === null) {
-    throw new OpsError(`a drill starts on a cluster that is whole; this one is not:\n  - ${complaints.join("\n  - ")}`);
+    throw new OpsError(`a drill needs a healthy cluster; this one has problems:\n  - ${complaints.join("\n  - ")}`);
   }
 }
 
@@ -68,7 +68,7 @@ async function runAll(first: Reached, options: RunOptions): Promise<Report> {
   const { signal, progress, save } = options;
   let reached = first;
   const settings = new DrillSettings(first.cluster);
-  const ownClock = clockName(reached.cluster.outputs.cluster.clock);
+  const ownClock = clockName(reached.cluster.facts.clock);
   const report = await begin(reached, options);
   const load = await Load.open(reached, { paths: options.load });
   const random = randomFrom(options.seed ?? "");
@@ -83,7 +83,7 @@ async function runAll(first: Reached, options: RunOptions): Promise<Report> {
         reached = await reachAgain(reached);
         clock = step.clock;
       }
-      const timings = reached.cluster.outputs.cluster.clock;
+      const timings = reached.cluster.facts.clock;
       report.clocks[clock] = timings;
       progress.drill(++number, step);
       const stage = { load, clock: { name: clock, settings: timings }, timing: options.timing, signal };
@@ -110,7 +110,7 @@ async function begin({ cluster, runner }: Reached, options: RunOptions): Promise
   return {
     version: 1,
     stack: cluster.stack,
-    cluster: cluster.outputs.cluster.name,
+    cluster: cluster.facts.name,
     started: new Date().toISOString(),
     ended: null,
     seed: options.seed ?? null,
@@ -128,10 +128,10 @@ async function begin({ cluster, runner }: Reached, options: RunOptions): Promise
 async function reachAgain({ cluster }: Reached): Promise<Reached> {
   const changed = await loadCluster(cluster.stack);
   // The ways to the proxies stay: through a tunnel, where there is one.
-  changed.outputs.cluster.proxies = cluster.outputs.cluster.proxies;
+  changed.facts.proxies = cluster.facts.proxies;
   const reached = { cluster: changed, runner: new SshRunner(changed) };
   const { seconds, complaints } = await becomesWhole(reached, { timeout: 120, loaded: false });
-  if (seconds === null) throw new OpsError(`not whole after the change of the clock: ${complaints.join("; ")}`);
+  if (seconds === null) throw new OpsError(`not healthy after the change of the clock: ${complaints.join("; ")}`);
   return reached;
 }
 

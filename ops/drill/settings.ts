@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import type { Clock } from "../../components/clocks";
-import { checkoutRoot, pulumiEnv } from "../../scripts/env";
+import type { Clock } from "../../settings/clocks";
+import { checkoutRoot, pulumiEnv } from "../env";
 import { writePrivate, type Cluster } from "../cluster";
 import { OpsError } from "../errors";
 import { run } from "../process";
@@ -53,7 +53,7 @@ export class DrillSettings {
     const done = await run("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), timeout: 600_000 });
     if (done.code === 0) return;
     const said = `${done.stdout}\n${done.stderr}`.trim().split("\n").slice(-15).join("\n");
-    throw new OpsError(`the settings of stack ${stack} could not be changed; \`npm run up\` puts them right:\n${said}`);
+    throw new OpsError(`the settings of stack ${stack} could not be changed; \`npm run up\` fixes them:\n${said}`);
   }
 
   /** Gives the cluster its own settings back, if any was changed. */

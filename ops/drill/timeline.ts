@@ -50,7 +50,7 @@ export function layerEvents(lines: JournalLine[], startedAt: number): LayerEvent
     // The same words come after every start.
     if (meaning.step === "promoted" && !promoting.delete(node)) meaning.step = "note";
     if (meaning.step === "lock-taken") leader = node;
-    // What befalls the others after that is no failover.
+    // What befalls the others after that is not a failover.
     if (meaning.step === "noticed" && leader !== undefined && leader !== node) meaning.step = "note";
     event(line.at, meaning.step, meaning.text, meaning.layer);
   }

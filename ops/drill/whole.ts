@@ -16,9 +16,9 @@ const lagUnderLoad = 1024 ** 2;
 /** Pause between two looks, milliseconds. A look costs every machine some CPU. */
 const lookEvery = 500;
 
-/** When a cluster was whole. */
+/** When a cluster was healthy. */
 export interface Whole {
-  /** Until the first of two looks in a row that found nothing amiss; null: that never came. */
+  /** Until the first of two looks in a row that found no problem; null: that never came. */
   seconds: number | null;
   /** What the last look found. */
   complaints: string[];
@@ -30,12 +30,12 @@ export interface Whole {
  * left behind in etcd before it went, so it takes two.
  */
 export async function becomesWhole(reached: Reached, { timeout, loaded }: WholeOptions): Promise<Whole> {
-  const { synchronous } = reached.cluster.outputs.cluster;
+  const { synchronous } = reached.cluster.facts;
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
   let since: number | undefined;
   for (;;) {
-    const complaints = amiss(await getStatus(reached), { synchronous: synchronous === "quorum", loaded });
+    const complaints = problemsOf(await getStatus(reached), { synchronous: synchronous === "quorum", loaded });
     if (complaints.length > 0) since = undefined;
     else if (since !== undefined) return { seconds: since, complaints };
     else since = elapsed();
@@ -44,8 +44,11 @@ export async function becomesWhole(reached: Reached, { timeout, loaded }: WholeO
   }
 }
 
-/** What is not as it should be, one line each. Stricter than `pgha status`, which warns of what an operator must mend. */
-export function amiss(status: Status, { synchronous, loaded }: { synchronous: boolean; loaded: boolean }): string[] {
+/** What is not as it should be, one line each. Stricter than `pgha status`, which warns of what an operator must fix. */
+export function problemsOf(
+  status: Status,
+  { synchronous, loaded }: { synchronous: boolean; loaded: boolean },
+): string[] {
   const said = [...status.warnings];
   const mostLag = loaded ? lagUnderLoad : 0;
   for (const node of status.database) {
@@ -53,7 +56,7 @@ export function amiss(status: Status, { synchronous, loaded }: { synchronous: bo
     const say = (text: string) => said.push(`${node.name} ${text}`);
     if (node.timeline === null || node.timeline !== status.timeline)
       say(`is on timeline ${node.timeline ?? "unknown"}, the leader on ${status.timeline ?? "unknown"}`);
-    if (node.lag === null) say("does not tell how far behind it is");
+    if (node.lag === null) say("does not report its lag");
     else if (node.lag > mostLag) say(`is ${bytes(node.lag)} behind`);
     if (synchronous && !isSynchronous(node)) say("is not synchronous");
   }

@@ -1,10 +1,11 @@
-import type { Clock } from "../../components/clocks";
+import type { Clock } from "../../settings/clocks";
 import type { NodeOutput } from "../../components/outputs";
 import { askLeader, askPatroni, type Reached } from "../ask";
 import { nodesOf } from "../cluster";
 import { OpsError } from "../errors";
 import { getStatus } from "../status";
-import { powerOf, type Power } from "./power";
+import { powerOf } from "./power";
+import type { Power } from "./power/model";
 import type { DrillSettings } from "./settings";
 
 /** What a fault may use. */
@@ -37,7 +38,7 @@ export function makeWorld(reached: Reached, random: () => number, power = powerO
   return {
     reached,
     power,
-    clock: cluster.outputs.cluster.clock,
+    clock: cluster.facts.clock,
     random,
     leader: () => askLeader(reached),
 

@@ -62,7 +62,7 @@ export function classify(error: unknown): Judgement {
   return {
     outcome: proof ? "failed" : "unknown",
     class: named(code),
-    // 25006: this is no leader. A careful client connects again rather than fail here for ever.
+    // 25006: this is not a leader. A careful client connects again rather than fail here for ever.
     reusable: severity === "ERROR" && code !== "25006",
   };
 }

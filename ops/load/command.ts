@@ -30,7 +30,7 @@ export async function loadCommand(reached: Reached, options: LoadOptions): Promi
   const stop = new AbortController();
   const interrupted = () => {
     if (stop.signal.aborted) process.exit(130); // the table is removed by a later load
-    console.error("\nstopping: compares and clears away first; once more ends it at once");
+    console.error("\nstopping: compares and cleans up first; Ctrl-C again stops at once");
     stop.abort();
   };
   process.on("SIGINT", interrupted).on("SIGTERM", interrupted);

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { Client, type ClientConfig } from "pg";
+import { ownerOptions, userOptions } from "../../cloud-init/services/patroni/session";
 import type { ProxyOutput } from "../../components/outputs";
 import type { Cluster } from "../cluster";
 import { messageOf } from "../errors";
@@ -13,15 +14,17 @@ export interface Door {
 }
 
 /** @param patience how long a statement may take, milliseconds */
-export function clientConfig({ outputs }: Cluster, { who, path, proxy }: Door, patience: number): ClientConfig {
+export function clientConfig({ facts, outputs }: Cluster, { who, path, proxy }: Door, patience: number): ClientConfig {
   const { username, password } = new URL(who === "app" ? outputs.writeUrl : outputs.ownerUrl);
   return {
     host: proxy.host,
     port: proxy.ports[path],
-    database: outputs.cluster.database.name,
+    database: facts.database.name,
     user: username,
     password,
     application_name: "pgha load",
+    // PgBouncer passes none on: what goes through it names all it calls in full.
+    ...(path !== "pooled" && { options: who === "owner" ? ownerOptions : userOptions }),
     connectionTimeoutMillis: 3000,
     query_timeout: patience,
     keepAlive: true,
@@ -30,7 +33,7 @@ export function clientConfig({ outputs }: Cluster, { who, path, proxy }: Door, p
   };
 }
 
-/** Opens a connection. One that breaks later is told by the query under way, not by a crash. */
+/** Opens a connection. One that breaks later is reported by the query under way, not by a crash. */
 export async function open(config: ClientConfig): Promise<Client> {
   const client = new Client(config);
   client.on("error", () => undefined);
@@ -59,7 +62,7 @@ export async function asOwner<T>(
   patience = 30_000,
 ): Promise<T> {
   const faults: string[] = [];
-  for (const proxy of cluster.outputs.cluster.proxies) {
+  for (const proxy of cluster.facts.proxies) {
     let client: Client | undefined;
     try {
       client = await open(clientConfig(cluster, { who: "owner", path: "write", proxy }, patience));

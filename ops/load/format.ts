@@ -41,7 +41,7 @@ export function summary(slice: Slice, verification: Verification): string[] {
 /** What the comparison with the database says. */
 export function verdict({ acknowledged, lost, unknown, nodes, readRegression, faults }: Verification): string[] {
   const { committed, absent } = unknown;
-  const fates = committed + absent > 0 ? `; of unknown fate: ${committed} are there, ${absent} are not` : "";
+  const fates = committed + absent > 0 ? `; of unknown fate: ${committed} committed, ${absent} not` : "";
   return [
     `Acknowledged writes: ${acknowledged}, lost: ${lost}${fates}.`,
     `Nodes with the same rows: ${nodes.filter(({ same }) => same).length} of ${nodes.length}. ` +

@@ -54,7 +54,7 @@ export class Load {
     private readonly table: string,
   ) {
     const { cluster } = reached;
-    const { proxies } = cluster.outputs.cluster;
+    const { proxies } = cluster.facts;
     for (const { path, clients } of paths) {
       const doors = proxies.map((proxy) => clientConfig(cluster, { who: "app", path, proxy }, patience));
       const tell = (trouble: Trouble) => this.recorders.get(path)?.trouble(performance.now(), trouble.refused, trouble);
@@ -66,12 +66,12 @@ export class Load {
   }
 
   /**
-   * Makes the table of a run, clears away those of runs that were broken off, and opens the connections.
+   * Makes the table of a run, clears away those of interrupted runs, and opens the connections.
    * @throws OpsError when the cluster cannot be reached on every path, or an option does not fit
    */
   static async open(reached: Reached, options: { paths: LoadPath[] }): Promise<Load> {
     check(options.paths);
-    const load = new Load(reached, options.paths, newTable());
+    const load = new Load(reached, options.paths, newTable("load"));
     try {
       await asOwner(reached.cluster, sweepTables);
       await asOwner(reached.cluster, (client) => makeTable(client, load.table));
@@ -151,7 +151,7 @@ export class Load {
   async verify(scope: "slice" | "all"): Promise<Verification> {
     if (this.running) throw new Error("the load must be stopped first");
     const range = scope === "all" ? { from: 0, to: this.ledger.size } : this.range;
-    const limit = this.reached.cluster.outputs.cluster.maxReplicaLag * 1024 ** 2;
+    const limit = this.reached.cluster.facts.maxReplicaLag * 1024 ** 2;
     const readings = await readBack(this.reached, this.table, range);
     return judge(this.ledger, range, readings, { bytes: this.highWater[scope], limit });
   }

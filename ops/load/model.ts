@@ -5,7 +5,7 @@ export type Path = "pooled" | "write" | "read";
 
 /**
  * What became of a write. `acknowledged`: the commit was confirmed, without a warning. `failed`: an error that proves it did
- * not commit. `unknown`: sent, but the connection broke, the wait was cancelled or patience ran out: it may be there or not.
+ * not commit. `unknown`: sent, but the connection broke, the wait was cancelled or patience ran out: it may exist or not.
  */
 export type Outcome = "acknowledged" | "failed" | "unknown";
 
@@ -62,9 +62,9 @@ export interface Verification {
   /** The first of them. */
   lostIds: number[];
   unknown: { committed: number; absent: number };
-  /** Writes whose error said "not committed", but which are there. */
+  /** Writes whose error said "not committed", but which exist. */
   failedButCommitted: number;
-  /** Ids that are there more than once. */
+  /** Ids that exist more than once. */
   duplicates: number;
   /** Every database node, after it replayed what the leader has: rows of the load and a checksum over them. */
   nodes: { node: string; rows: number; checksum: string; same: boolean }[];

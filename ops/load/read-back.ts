@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { superuserSql, type Reached } from "../ask";
+import { ownerSql, type Reached } from "../ask";
 import { nodesOf } from "../cluster";
 import { messageOf } from "../errors";
 import { asOwner } from "./connect";
@@ -67,8 +67,7 @@ async function readNode(
   deadline: number,
 ): Promise<NodeReading> {
   const ask = async (sql: string) => {
-    const script = superuserSql(cluster.outputs.cluster.database.name, sql);
-    const { code, stdout, stderr, unreachable } = await runner.run(node, script, { timeout: 30_000 });
+    const { code, stdout, stderr, unreachable } = await runner.run(node, ownerSql(cluster, sql), { timeout: 30_000 });
     if (code === 0) return stdout.trim();
     throw new Error(unreachable ?? (stderr.trim().split("\n").at(-1) || `exit code ${code}`));
   };

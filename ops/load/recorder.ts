@@ -29,7 +29,7 @@ export interface ErrorMark {
   class: string;
 }
 
-/** So many errors of a path are kept with their time in a slice; later ones are only counted. */
+/** At most this many errors of a path are kept with their time in a slice; later ones are only counted. */
 const mostMarks = 20_000;
 
 const nothing: Latency = { p50: null, p95: null, p99: null, max: null };

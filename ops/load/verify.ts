@@ -4,7 +4,7 @@ import type { Verification } from "./model";
 
 /** What the leader holds of a range of ids, all as of one moment. */
 export interface LeaderReading {
-  /** How often each id is there, from the range's first on; 255 stands for more, too. */
+  /** How often each id exists, from the range's first on; 255 stands for more, too. */
   counts: Uint8Array;
   rows: number;
   checksum: string;
@@ -22,7 +22,7 @@ export interface Readings {
   nodes: NodeReading[];
 }
 
-/** So many lost ids are listed. */
+/** At most this many lost ids are listed. */
 const mostIds = 20;
 
 /** Whether every node holds what the leader holds. */
@@ -87,8 +87,8 @@ export function judge(
     faults.push(`${found.length === 1 ? `1 ${one}` : `${found.length} ${many}`}: id ${list.join(", ")}${more}`);
   };
   tell(lost, "acknowledged write is lost", "acknowledged writes are lost");
-  tell(wrong, "write that failed is there", "writes that failed are there");
-  tell(twice, "write is there more than once", "writes are there more than once");
+  tell(wrong, "failed write was committed", "failed writes were committed");
+  tell(twice, "write exists more than once", "writes exist more than once");
 
   for (const node of nodes) {
     if (node.problem !== undefined) {

@@ -1,4 +1,4 @@
-import type { ClockName } from "../../components/clocks";
+import type { ClockName } from "../../settings/clocks";
 import { ratio, seconds } from "./figures";
 import { markup, type Markup } from "./markup";
 import { grouped, type Row } from "./summary";

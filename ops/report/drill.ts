@@ -5,7 +5,7 @@ import { count, duration, moment } from "./figures";
 import { markup, type Markup } from "./markup";
 import { phases } from "./phases";
 
-/** So many drills are shown open when the page is; with more, only the failed ones are, and of those no more than this. */
+/** Up to this many drills are shown open when the page is; with more, only the failed ones are, and of those no more than this. */
 const mostOpen = 4;
 
 /** All drills, in the order they were run. The page's script draws the timeline of one when it is opened. */

@@ -1,4 +1,4 @@
-import type { Clock } from "../../components/clocks";
+import { timings, type Clock, type Timing } from "../../settings/clocks";
 import type { Report } from "../drill/model";
 import { count, duration, moment } from "./figures";
 import { markup, type Markup } from "./markup";
@@ -14,9 +14,9 @@ export function verdictText({ verdict, passed, failed, skipped, lost }: Summary)
         ? `${count(lost)} acknowledged ${lost === 1 ? "write was" : "writes were"} lost; ${failed} of ${drills(passed + failed)} failed.`
         : failed > 0
           ? `${failed} of ${drills(passed + failed)} failed; no acknowledged write was lost.`
-          : "The drills passed, but what was written is not what is there.",
+          : "The drills passed, but the database does not hold what was written.",
     running: `The run still goes on: ${drills(passed)} passed so far, none failed.`,
-    unverified: `The run was broken off: ${drills(passed)} passed, but its writes were not read back as a whole.`,
+    unverified: `The run was interrupted: ${drills(passed)} passed, but its writes were not read back as a whole.`,
     empty: skipped > 0 ? `No drill ran: ${drills(skipped)} skipped.` : "No drill ran.",
   };
   return texts[verdict];
@@ -58,7 +58,7 @@ function band(summary: Summary, goesOn: boolean): Markup {
     ${figure(
       "Of unknown fate",
       unknown.committed + unknown.absent,
-      `${count(unknown.committed)} are there, ${count(unknown.absent)} are not`,
+      `${count(unknown.committed)} committed, ${count(unknown.absent)} not`,
     )}
   </dl>
 </section>`;
@@ -83,37 +83,16 @@ function facts({ machine, versions, load, clocks }: Report): Markup {
 ${Object.keys(clocks).length > 0 ? clockTable(clocks) : null}`;
 }
 
-const timings: [keyof Clock, string, string][] = [
-  ["ttl", "Patroni: life of the leader key", "s"],
-  ["loopWait", "Patroni: pause between two rounds", "s"],
-  ["retryTimeout", "Patroni: patience with etcd and PostgreSQL", "s"],
-  ["primaryStartTimeout", "Patroni: time for a crashed leader to start again", "s"],
-  ["checkInterval", "HAProxy: interval of health checks", "ms"],
-  ["checkFast", "HAProxy: interval while a server changes state", "ms"],
-  ["checkDown", "HAProxy: interval while a server is down", "ms"],
-  ["fall", "HAProxy: failed checks until a server is down", ""],
-  ["rise", "HAProxy: good checks until a server is up", ""],
-  ["connectTimeout", "HAProxy: time to open a connection", "ms"],
-  ["idleTimeout", "HAProxy: life of a silent session", "s"],
-  ["loginRetry", "PgBouncer: pause after a failed server login", "s"],
-  ["hold", "HAProxy: a new connection waits for a leader", "s"],
-  ["pause", "PgBouncer: longest pause at a switchover", "s"],
-  ["witness", "Witnesses: a silent leader's key is freed", "s"],
-  ["witnessArmed", "Witnesses: 1 free it, 0 only say so", ""],
-  ["peerTimeout", "PostgreSQL, TCP: silence of a peer", "ms"],
-  ["restartDelay", "systemd: pause before a restart", "ms"],
-];
-
 function clockTable(clocks: Record<string, Clock>): Markup {
   const names = Object.keys(clocks);
   return markup`
 <details class="clocks"><summary>Timings of ${names.length === 1 ? "the clock" : "the clocks"} ${names.join(", ")}</summary>
   <div class="scroll" role="region" aria-label="Timings of the clocks" tabindex="0"><table>
     <thead><tr><th scope="col">Timing</th>${names.map((name) => markup`<th scope="col" class="number">${name}</th>`)}</tr></thead>
-    <tbody>${timings.map(
-      ([field, meaning, unit]) =>
-        markup`<tr><th scope="row">${meaning} <code>${field}</code></th>${names.map(
-          (name) => markup`<td class="number">${clocks[name]![field]} ${unit}</td>`,
+    <tbody>${Object.entries<Timing>(timings).map(
+      ([field, { layer, means, unit }]) =>
+        markup`<tr><th scope="row">${`${layer}: ${means}`.replaceAll("`", "")} <code>${field}</code></th>${names.map(
+          (name) => markup`<td class="number">${clocks[name]![field as keyof Clock]} ${unit}</td>`,
         )}</tr>`,
     )}</tbody>
   </table></div>

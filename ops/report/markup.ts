@@ -5,7 +5,7 @@ export class Markup {
 
 export type Piece = string | number | Markup | null | undefined | Piece[];
 
-/** A template of HTML, in which everything is escaped that is no markup itself; null and undefined leave nothing. */
+/** A template of HTML, in which everything is escaped that is not markup itself; null and undefined leave nothing. */
 export function markup(parts: TemplateStringsArray, ...pieces: Piece[]): Markup {
   return new Markup(parts.map((part, index) => (index === 0 ? "" : render(pieces[index - 1])) + part).join(""));
 }

@@ -1,4 +1,4 @@
-import type { Layer, LayerEvent, Step } from "../drill/model";
+import type { Layer, LayerEvent, EventKind } from "../drill/model";
 import { layerNames } from "./layers";
 
 /** A stretch of a failover, ms since the load began. */
@@ -11,7 +11,7 @@ export interface Phase {
 }
 
 /** Phases by the step that ends each, in the order they come. */
-const ends: { name: string; steps: Step[]; layer?: Layer }[] = [
+const ends: { name: string; steps: EventKind[]; layer?: Layer }[] = [
   // PostgreSQL knows of its own end at once; what counts is when it comes to Patroni's notice.
   { name: "detect", steps: ["noticed", "lock-free"], layer: "patroni" },
   { name: "elect", steps: ["lock-taken"] },

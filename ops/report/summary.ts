@@ -18,7 +18,7 @@ export interface Row {
   /** What clients saw go wrong, on all paths. */
   errors: { failed: number; unknown: number; refused: number };
   lost: number;
-  /** From the heal until all was whole, of the drills after which it was. */
+  /** From the heal until the cluster was healthy, of the drills after which it was. */
   whole: Spread | null;
   /** Drills after which the cluster was not whole in time. */
   broken: number;

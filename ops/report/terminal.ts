@@ -28,7 +28,7 @@ export function summaryLines(report: Report): string[] {
     ...successions(report),
     `${passed} passed, ${failed} failed, ${skipped} skipped.`,
     `Acknowledged writes: ${acknowledged}, lost: ${lost}, duplicates: ${duplicates}; ` +
-      `of unknown fate: ${unknown.committed} are there, ${unknown.absent} are not.`,
+      `of unknown fate: ${unknown.committed} committed, ${unknown.absent} not.`,
     verdictText(summary),
   ];
 }

@@ -1,4 +1,6 @@
 import type { ClusterOutput } from "../../components/outputs";
+import { earlyWarning } from "./commits";
+import { hasQuorum, membership, votes } from "./members";
 import type { DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
 
 /** Seconds a client may wait for a server connection before it is warned of. */
@@ -7,14 +9,16 @@ const longWait = 2;
 const fullDisk = 80;
 const mib = 1024 ** 2;
 
-/** Everything about a cluster that is not whole, one line each, the most serious first. Empty: all is well. */
+/** Every problem of a cluster, one line each, the most serious first. Empty: it is healthy. */
 export function assess(status: Status, cluster: ClusterOutput): string[] {
   return [
     ...(status.leader ? [] : ["no leader: nothing can be written"]),
-    ...quorum(status.etcd),
+    ...quorum(status),
     ...status.database.flatMap((node) => database(node, status, cluster)),
     ...synchronous(status, cluster),
+    ...status.earlyCommits.map(earlyWarning),
     ...status.etcd.flatMap(etcd),
+    ...membership(status),
     ...status.proxies.flatMap((node) => proxy(node, status)),
     ...(status.paused
       ? [
@@ -24,6 +28,10 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
     ...(status.switchover
       ? [`a switchover is ${status.switchover.at ? `scheduled for ${status.switchover.at}` : "under way"}`]
       : []),
+    ...status.stopped.map(
+      ({ node, unit, state }) =>
+        `${node}: ${unit} does not run (${state}); \`pgha logs ${node}\` says why, \`pgha ssh ${node} -- sudo systemctl start ${unit}\` starts it`,
+    ),
     ...certificates(status),
     ...status.disks
       .filter(({ used }) => used > fullDisk)
@@ -31,23 +39,19 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
   ];
 }
 
-function quorum(members: EtcdNode[]): string[] {
-  const healthy = members.filter((member) => member.healthy).length;
-  const needed = Math.floor(members.length / 2) + 1;
-  return hasQuorum(members)
+function quorum(status: Status): string[] {
+  const { voters, healthy } = votes(status);
+  const needed = Math.floor(voters / 2) + 1;
+  return hasQuorum(status)
     ? []
-    : [`etcd has no quorum: ${healthy} of ${members.length} members are healthy, ${needed} are needed`];
+    : [`etcd has no quorum: ${healthy} of ${voters} members are healthy, ${needed} are needed`];
 }
-
-/** Can etcd decide anything? */
-export const hasQuorum = (members: EtcdNode[]) =>
-  members.filter((member) => member.healthy).length * 2 > members.length;
 
 function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): string[] {
   if (!node.reachable) return [`${node.name} is unreachable: ${node.problem}`];
   if (node.problem) return [`${node.name}: ${node.problem}`];
   const said: string[] = [];
-  if (!node.role) said.push("is no member of the Patroni cluster");
+  if (!node.role) said.push("is not a member of the Patroni cluster");
   else if (node.role !== "leader" && node.state !== "streaming")
     said.push(`is ${node.state}, not streaming from the leader`);
   else if (node.role === "leader" && node.state !== "running") said.push(`leads but is ${node.state}`);
@@ -66,7 +70,7 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
 }
 
 function synchronous(status: Status, cluster: ClusterOutput): string[] {
-  if (cluster.synchronous === "off" || !status.leader || !hasQuorum(status.etcd)) return [];
+  if (cluster.synchronous === "off" || !status.leader || !hasQuorum(status)) return [];
   const standbys = status.database.filter((node) => isSynchronous(node));
   return standbys.length > 0 ? [] : ["no synchronous standby: writes wait or are not safe, and nobody may take over"];
 }
@@ -102,6 +106,17 @@ function proxy(node: ProxyNode, status: Status): string[] {
       said.push(`${clients.waiting} clients wait for a connection, one for ${longestWait} s already`);
   }
   return said.map((text) => `${node.name}: ${text}`);
+}
+
+/** What is to be done some time, one line each. */
+export function notes({ proxies }: Status): string[] {
+  return proxies.flatMap(({ name, outdated }) =>
+    (outdated ?? []).map(
+      (service) =>
+        `${name}: ${service} had clients and still runs without the limits of its new unit; a restart cuts them: ` +
+        `\`pgha ssh ${name} -- sudo systemctl restart ${service}\``,
+    ),
+  );
 }
 
 function certificates({ certificates: known, database: members, etcd: quorumMembers, proxies }: Status): string[] {

@@ -1,9 +1,9 @@
 import { styleText } from "node:util";
 import { bytes, table } from "../table";
-import type { DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
+import type { DatabaseNode, EtcdNode, FailedLogins, ProxyNode, Status } from "./model";
 
-/** The status as one screen of text. @param colour mark what is amiss for a terminal */
-export function formatStatus(status: Status, colour = false): string {
+/** The status as one screen of text. @param colour mark problems for a terminal */
+export function formatStatus(status: Status, failed: FailedLogins, colour = false): string {
   const red = (text: string) => (colour ? styleText("red", text, { validateStream: false }) : text);
   const head = [
     `${status.cluster} (stack ${status.stack})`,
@@ -35,8 +35,20 @@ export function formatStatus(status: Status, colour = false): string {
     ),
     "",
     certificates,
+    ...logins(failed),
     ...verdict,
+    ...status.notes.map((text) => `Note: ${text}`),
   ].join("\n");
+}
+
+function logins({ count, capped, most }: FailedLogins): string[] {
+  if (count === 0) return ["Failed logins in the last hour: none"];
+  return [
+    `Failed logins in the last hour: ${count}${capped ? " and more" : ""}`,
+    ...most.map(
+      (kind) => `  - ${kind.count} as ${kind.role} from ${kind.address}${kind.node === null ? "" : ` (${kind.node})`}`,
+    ),
+  ];
 }
 
 const or = (value: string | number | null | undefined, otherwise = "-") => String(value ?? otherwise);

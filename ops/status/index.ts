@@ -2,6 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Reached } from "../ask";
 import { exitCode } from "../errors";
 import { formatStatus } from "./format";
+import { failedLogins } from "./logins";
 import type { Status } from "./model";
 import { probeAll } from "./probe";
 import { readStatus } from "./read";
@@ -10,7 +11,7 @@ export type { DatabaseNode, Status } from "./model";
 
 /** Looks at every node of a cluster, once. */
 export async function getStatus({ cluster, runner }: Reached): Promise<Status> {
-  return readStatus(cluster.stack, cluster.outputs.cluster, await probeAll(cluster, runner));
+  return readStatus(cluster.stack, cluster.facts, await probeAll(cluster, runner));
 }
 
 /** `pgha status`. @param watch seconds between two looks; undefined: one look */
@@ -18,9 +19,11 @@ export async function statusCommand(reached: Reached, options: { json?: boolean;
   const { json, watch } = options;
   const terminal = process.stdout.isTTY === true;
   for (;;) {
-    const status = await getStatus(reached);
+    const [status, failed] = await Promise.all([getStatus(reached), failedLogins(reached)]);
     const colour = terminal && !process.env.NO_COLOR;
-    const text = json ? JSON.stringify(status, null, watch === undefined ? 2 : 0) : formatStatus(status, colour);
+    const text = json
+      ? JSON.stringify({ ...status, failedLogins: failed }, null, watch === undefined ? 2 : 0)
+      : formatStatus(status, failed, colour);
     if (watch === undefined) {
       console.log(text);
       return status.whole ? exitCode.ok : exitCode.bad;

@@ -1,8 +1,10 @@
+import type { EarlyCommits } from "./commits";
+
 /** What `pgha status` knows; with `--json` it is printed as it stands, so its keys are an interface. */
 export interface Status {
   stack: string;
   cluster: string;
-  /** Nothing is amiss: no warnings. */
+  /** No problems: no warnings. */
   whole: boolean;
   leader: string | null;
   timeline: number | null;
@@ -10,13 +12,30 @@ export interface Status {
   paused: boolean;
   /** A switchover that is planned for later (`at`, ISO 8601) or under way; null: none. */
   switchover: { from: string | null; to: string | null; at: string | null } | null;
+  /** Settings by which commits are acknowledged earlier than the cluster promises. */
+  earlyCommits: EarlyCommits[];
   database: DatabaseNode[];
   etcd: EtcdNode[];
+  /** Members of etcd as it knows them, those without a machine among them. Empty: nobody tells. */
+  etcdMembers: EtcdMember[];
   proxies: ProxyNode[];
   certificates: Certificate[];
+  /** Services that do not run, with what systemd says of their units: `failed`, `inactive`, `activating`, ... */
+  stopped: { node: string; unit: string; state: string }[];
   /** Fullest file system of each node, per cent. */
   disks: { node: string; path: string; used: number }[];
   warnings: string[];
+  /** Not a problem, but something is still to be done. */
+  notes: string[];
+}
+
+/** Logins that PostgreSQL and PgBouncer have refused within the last hour. */
+export interface FailedLogins {
+  count: number;
+  /** There were more: not all lines of the journals were read. */
+  capped: boolean;
+  /** The most frequent five, by role and the client's address; `node` is the node's name where the address is one's. */
+  most: { role: string; address: string; node: string | null; count: number }[];
 }
 
 export interface Certificate {
@@ -67,6 +86,17 @@ export interface EtcdNode extends Reachable {
   alarms: string[];
 }
 
+export interface EtcdMember {
+  /** Its name; one that has not started has none, and is known by its peer URL. */
+  name: string;
+  /** Its peer URL. */
+  peer: string;
+  /** It gets all data and does not vote yet. */
+  learner: boolean;
+  /** The stack's node at that URL; null: none. */
+  node: string | null;
+}
+
 export interface ProxyNode extends Reachable {
   haproxy: {
     version: string | null;
@@ -83,4 +113,6 @@ export interface ProxyNode extends Reachable {
     /** Databases held by PAUSE. */
     paused: string[];
   } | null;
+  /** Services that run as their units said before they changed: without limits that are new. Null: unknown. */
+  outdated: string[] | null;
 }

@@ -1,7 +1,10 @@
+import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services";
+import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import type { Cluster } from "../cluster";
 import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
+import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
 
 /** What the commands of a probe printed, by section; a section is missing when its command failed. */
@@ -17,46 +20,70 @@ export interface Probe {
 
 const marker = "@@pgha";
 
-/** Clients' transactions that have been open for more than 1 s, the oldest first, as JSON. */
+/** What PostgreSQL is asked in one session, as JSON. */
+const databaseQuestions = (database: string) =>
+  `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}))`;
+
+/** How long a daemon, and psql beside it, may take to answer, seconds. Less is not a sign of trouble on a machine that is busy. */
+const patience = 5;
+
+/** Clients' transactions that have been open for more than 1 s, the oldest first. */
 const longTransactions = (database: string) => `SELECT coalesce(json_agg(t), '[]') FROM (
   SELECT pid, usename AS user, round(extract(epoch FROM clock_timestamp() - xact_start), 1) AS seconds FROM pg_stat_activity
   WHERE datname = '${database}' AND backend_type = 'client backend' AND clock_timestamp() - xact_start > interval '1 s'
   ORDER BY xact_start LIMIT 5) t`;
 
-/** The questions for a node of each role: section name to shell command. */
-function questions(node: NodeOutput, { name: scope, database }: ClusterOutput): Record<string, string> {
-  const common = {
-    certificate: "cat /etc/pgha/tls/node.crt",
-    disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
-  };
-  switch (node.role) {
-    case "etcd":
-      return {
-        ...common,
-        health: etcdctl(etcdEndpoint(node), "endpoint health -w json"),
-        status: etcdctl(etcdEndpoint(node), "endpoint status -w json"),
-        alarms: etcdctl(etcdEndpoint(node), "alarm list -w json"),
-        // A switchover under way is in etcd only; Patroni tells of scheduled ones.
-        switchover: etcdctl(etcdEndpoint(node), `get --print-value-only /service/${scope}/failover`),
-      };
-    case "postgresql":
-      return {
-        ...common,
-        patroni: patroniCurl(node, "/patroni", "--max-time 2"),
-        cluster: patroniCurl(node, "/cluster"),
-        transactions: `timeout 2 ${superuserSql("postgres", longTransactions(database.name))}`,
-      };
-    case "haproxy":
-      return {
-        ...common,
-        version: "haproxy -v | head -n 1",
-        stat: "echo 'show stat' | timeout 2 socat - /run/haproxy/admin.sock",
-        pools: `timeout 2 ${pgbouncerConsole("SHOW POOLS")}`,
-        paused: `timeout 2 ${showPaused}`,
-        pgbouncer: `timeout 2 ${pgbouncerConsole("SHOW VERSION")}`,
-      };
-  }
-}
+/** Those that started before their units were written: `outdated` in cloud-init/converge/common.sh, which leaves them running. */
+const outdated = `cd /etc/systemd/system && for s in haproxy pgbouncer; do
+  started=$(systemctl show --timestamp=unix -P ExecMainStartTimestamp $s)
+  for f in $s.service $s.service.d/pgha.conf; do
+    [ ! -e $f ] || [ "$(stat -c %Y $f)" -le "\${started#@}" ] || echo $s
+  done
+done`;
+
+/** Shell commands by the names of their sections. */
+type Questions = Record<string, string>;
+
+/** What each service is asked on its node. Whether its unit runs is asked of all. */
+const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Questions> = {
+  etcd: (node, { name: scope }) => ({
+    health: etcdctl(etcdEndpoint(node), "endpoint health -w json"),
+    status: etcdctl(etcdEndpoint(node), "endpoint status -w json"),
+    // Without a quorum, too.
+    members: etcdctl(etcdEndpoint(node), "member list --consistency=s -w json"),
+    alarms: etcdctl(etcdEndpoint(node), "alarm list -w json"),
+    // A switchover under way is in etcd only; Patroni tells of scheduled ones.
+    switchover: etcdctl(etcdEndpoint(node), `get --print-value-only /service/${scope}/failover`),
+  }),
+  witness: () => ({}),
+  patroni: (node, { database }) => ({
+    patroni: patroniCurl(node, "/patroni", `--max-time ${patience}`),
+    cluster: patroniCurl(node, "/cluster"),
+    postgresql: `timeout ${patience} ${superuserSql(databaseQuestions(database.name))}`,
+  }),
+  guard: () => ({}),
+  haproxy: () => ({
+    version: "haproxy -v | head -n 1",
+    stat: `echo 'show stat' | timeout ${patience} socat - /run/haproxy/admin.sock`,
+    outdated,
+  }),
+  pgbouncer: () => ({
+    pools: `timeout ${patience} ${pgbouncerConsole("SHOW POOLS")}`,
+    paused: `timeout ${patience} ${showPaused}`,
+    pgbouncer: `timeout ${patience} ${pgbouncerConsole("SHOW VERSION")}`,
+  }),
+  gate: () => ({}),
+};
+
+/** The questions for a node. */
+const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
+  certificate: `cat ${tls.client}`,
+  disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
+  units: `for u in ${unitsOf(node.role, cluster.clock).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
+  ...Object.fromEntries(
+    servicesOf(node.role, cluster.clock).flatMap(([name]) => Object.entries(asked[name](node, cluster))),
+  ),
+});
 
 /** The script that answers all questions in one round. The commands run at once, so one that hangs delays no other. */
 export function probeScript(node: NodeOutput, cluster: ClusterOutput): string {
@@ -82,10 +109,10 @@ export function parseSections(stdout: string): Sections {
 
 /** Asks every node at once. A node that cannot be reached costs its time limit, no more. */
 export function probeAll(cluster: Cluster, runner: Runner): Promise<Probe[]> {
-  const script = (node: NodeOutput) => probeScript(node, cluster.outputs.cluster);
+  const script = (node: NodeOutput) => probeScript(node, cluster.facts);
   return Promise.all(
     cluster.nodes.map(async (node) => {
-      const { unreachable, stdout } = await runner.run(node.name, script(node), { timeout: 6000 });
+      const { unreachable, stdout } = await runner.run(node.name, script(node), { timeout: 2000 * patience });
       return { node, unreachable, sections: unreachable ? new Map() : parseSections(stdout) };
     }),
   );

@@ -1,8 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import type { ClusterOutput } from "../../components/outputs";
 import { parseJson, type PatroniCluster, type PatroniMember } from "../ask";
-import { assess } from "./assess";
+import { assess, notes } from "./assess";
+import { earlyCommits, type EarlyCommits } from "./commits";
 import { parseCsv } from "./csv";
+import { readMembers } from "./members";
 import type { Certificate, DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
 import { pausedPools } from "./paused";
 import type { Probe } from "./probe";
@@ -20,6 +22,14 @@ interface PatroniAnswer {
   xlog?: { paused?: boolean };
 }
 
+/** What PostgreSQL says (`databaseQuestions` of ./probe). */
+interface PostgresqlAnswer {
+  transactions: NonNullable<DatabaseNode["longTransactions"]>;
+  commits: EarlyCommits[];
+}
+
+const postgresqlAnswer = ({ sections }: Probe) => parseJson<PostgresqlAnswer>(sections.get("postgresql") ?? "");
+
 /** etcd 3.6, `etcdctl endpoint status -w json`. */
 type EtcdStatus = {
   Status?: { header?: { member_id?: number }; leader?: number; dbSize?: number; version?: string };
@@ -31,6 +41,7 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
   const view = views.find((candidate) => Array.isArray(candidate.members)) ?? withoutEtcd(probes);
   const members = new Map((view?.members ?? []).map((member) => [member.name, member]));
   const of = (role: Probe["node"]["role"]) => probes.filter(({ node }) => node.role === role);
+  const etcd = of("etcd").map(readEtcd);
   const leader = [...members.values()].find((member) => member.role === "leader");
   const status: Status = {
     stack,
@@ -40,16 +51,21 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
     timeline: leader?.timeline ?? null,
     paused: view?.pause === true,
     switchover: readSwitchover(of("etcd")),
+    earlyCommits: readEarlyCommits(of("postgresql"), leader?.name, cluster),
     database: of("postgresql").map((probe) => readDatabase(probe, members.get(probe.node.name))),
-    etcd: of("etcd").map(readEtcd),
+    etcd,
+    etcdMembers: readMembers(of("etcd"), etcd),
     proxies: of("haproxy").map(readProxy),
     certificates: probes
       .flatMap((probe) => readCertificate(probe, now))
       .sort((a, b) => a.days - b.days || a.node.localeCompare(b.node, "en", { numeric: true })),
+    stopped: probes.flatMap(readStopped),
     disks: probes.flatMap(readDisk),
     warnings: [],
+    notes: [],
   };
   status.warnings = assess(status, cluster);
+  status.notes = notes(status);
   status.whole = status.warnings.length === 0;
   return status;
 }
@@ -72,6 +88,14 @@ function readSwitchover(etcd: Probe[]): Status["switchover"] {
   const keys = etcd.flatMap(({ sections }) => parseJson<Key>(sections.get("switchover") ?? "") ?? []);
   const key = keys.find(({ leader, member }) => leader || member);
   return key ? { from: key.leader ?? null, to: key.member ?? null, at: key.scheduled_at ?? null } : null;
+}
+
+/** By the leader's word, or whoever's there is. */
+function readEarlyCommits(database: Probe[], leader: string | undefined, { synchronous }: ClusterOutput) {
+  const answers = database.flatMap((probe) => postgresqlAnswer(probe) ?? []);
+  const leading = database.find(({ node }) => node.name === leader);
+  const { commits } = (leading && postgresqlAnswer(leading)) ?? answers[0] ?? { commits: [] };
+  return earlyCommits(commits, synchronous);
 }
 
 const reach = ({ node, unreachable }: Probe) => ({
@@ -99,7 +123,7 @@ function readDatabase(probe: Probe, member: PatroniMember | undefined): Database
     replayPaused: own?.xlog?.paused === true,
     nofailover: isNoFailover(member?.tags),
     failsafe: own?.failsafe_mode_is_active === true,
-    longTransactions: parseJson<DatabaseNode["longTransactions"]>(probe.sections.get("transactions") ?? "") ?? null,
+    longTransactions: postgresqlAnswer(probe)?.transactions ?? null,
     postgresql: version ? `${Math.floor(version / 10_000)}.${version % 10_000}` : null,
     patroni: own?.patroni?.version ?? null,
   };
@@ -161,7 +185,16 @@ function readProxy(probe: Probe): ProxyNode {
             longestWait: Math.max(0, ...own.map((row) => Number(row.maxwait ?? 0))),
             paused: pausedPools(probe.sections.get("paused") ?? ""),
           },
+    outdated: probe.sections.get("outdated")?.split("\n").filter(Boolean) ?? null,
   };
+}
+
+function readStopped({ node, sections }: Probe): Status["stopped"] {
+  const lines = (sections.get("units") ?? "").split("\n").filter(Boolean);
+  return lines
+    .map((line) => line.split(" "))
+    .map(([unit, state]) => ({ node: node.name, unit: unit!, state: state ?? "unknown" }))
+    .filter(({ state }) => state !== "active");
 }
 
 const dayInMs = 24 * 3600 * 1000;

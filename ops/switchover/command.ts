@@ -4,6 +4,7 @@ import { exitCode, OpsError } from "../errors";
 import { nodesOf } from "../cluster";
 import { performSwitchover } from "./perform";
 import { prepareSwitchover, type PlanOptions, type SwitchoverPlan } from "./plan";
+import { leaveTrail } from "../trail";
 import { resumePools } from "./pools";
 
 export interface SwitchoverOptions extends PlanOptions {
@@ -19,7 +20,7 @@ export async function switchoverCommand(reached: Reached, options: SwitchoverOpt
   const { to, force, wait, json } = options;
   let plan = await prepareSwitchover(reached, { to, force, wait });
   if (options.dryRun) {
-    console.log(json ? JSON.stringify(plan) : `Nothing speaks against a switchover ${inWords(plan)}.`);
+    console.log(json ? JSON.stringify(plan) : `Nothing prevents a switchover ${inWords(plan)}.`);
     return exitCode.ok;
   }
   if (!options.yes) {
@@ -31,6 +32,7 @@ export async function switchoverCommand(reached: Reached, options: SwitchoverOpt
     plan = await prepareSwitchover(reached, { to, force, wait });
     if (plan.from !== asked) throw new OpsError(`${plan.from} leads meanwhile; nothing was changed`, exitCode.bad);
   }
+  await leaveTrail(reached, [plan.from], `switches over ${inWords(plan)}`);
   const { done, left } = await withPools(reached, () => performSwitchover(reached, plan));
   if (json) console.log(JSON.stringify(done));
   else {
@@ -38,7 +40,7 @@ export async function switchoverCommand(reached: Reached, options: SwitchoverOpt
       `${done.to} leads now, ${done.from} follows: timeline ${done.timelineBefore} -> ${done.timelineAfter}.`,
     );
     console.log(
-      `The new leader took writes after ${done.promoted.toFixed(1)} s; all was whole after ${done.whole.toFixed(1)} s.`,
+      `The new leader took writes after ${done.promoted.toFixed(1)} s; the cluster was healthy after ${done.whole.toFixed(1)} s.`,
     );
   }
   return left.length === 0 ? exitCode.ok : exitCode.bad;

@@ -68,7 +68,7 @@ const tooLate = (what: string, node: string) =>
 
 function timelineOf(view: PatroniCluster, name: string): number {
   const timeline = view.members.find((member) => member.name === name)?.timeline;
-  if (timeline === undefined) throw new OpsError(`Patroni does not tell the timeline of ${name}; try again`);
+  if (timeline === undefined) throw new OpsError(`Patroni does not report the timeline of ${name}; try again`);
   return timeline;
 }
 
@@ -106,7 +106,7 @@ async function waitOn(
   signal: AbortSignal,
 ): Promise<boolean | undefined> {
   const script = `for ((end = SECONDS + ${timeLimit}; SECONDS < end; )); do
-timeout $((end - SECONDS + 1)) ${superuserPsql("postgres")} 2>/dev/null <<'SQL' && exit
+timeout $((end - SECONDS + 1)) ${superuserPsql} 2>/dev/null <<'SQL' && exit
 \\o /dev/null
 SELECT 1 WHERE NOT (${until}) \\watch i=0.02 min_rows=1
 \\o

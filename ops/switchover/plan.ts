@@ -3,7 +3,7 @@ import type { ClusterOutput } from "../../components/outputs";
 import type { Reached } from "../ask";
 import { exitCode, OpsError } from "../errors";
 import { getStatus, type DatabaseNode, type Status } from "../status";
-import { hasQuorum } from "../status/assess";
+import { hasQuorum, votes } from "../status/members";
 import { bytes } from "../table";
 
 /** A standby further behind than this must catch up first, bytes. Under load a sound one is some kilobytes behind. */
@@ -81,14 +81,15 @@ export function planSwitchover(
 
 /** Whom it hands over to does not matter for these. */
 function againstAny(status: Status): Reason[] {
-  const { leader, etcd, switchover, paused, proxies } = status;
+  const { leader, switchover, paused, proxies } = status;
   const node = status.database.find(({ name }) => name === leader);
   const said: string[] = [];
   if (!leader) said.push("there is no leader that could hand over");
   else if (node?.problem) said.push(`${leader}, which leads: ${node.problem}`);
   else if (node && node.state !== "running") said.push(`${leader} leads but is ${node.state}`);
-  if (!hasQuorum(etcd)) {
-    said.push(`only ${etcd.filter(({ healthy }) => healthy).length} of ${etcd.length} etcd members are healthy`);
+  if (!hasQuorum(status)) {
+    const { voters, healthy } = votes(status);
+    said.push(`only ${healthy} of ${voters} etcd members are healthy`);
   }
   if (switchover) said.push(`another switchover is ${switchover.at ? `scheduled for ${switchover.at}` : "under way"}`);
   if (paused)
@@ -110,14 +111,14 @@ function againstTarget(to: string, status: Status, against: (node: DatabaseNode)
 function unfit(node: DatabaseNode, status: Status, synchronous: boolean): Reason[] {
   if (node.problem) return [{ text: `${node.name}: ${node.problem}` }];
   const said: string[] = [];
-  if (node.state !== "streaming") said.push(`is ${node.state ?? "no member"}, not streaming`);
+  if (node.state !== "streaming") said.push(`is ${node.state ?? "not a member"}, not streaming`);
   else if (synchronous && node.sync !== "quorum" && node.sync !== "sync")
     said.push("is not synchronous and may lack acknowledged commits");
   if (node.nofailover) said.push("has the tag nofailover");
   if (node.timeline !== null && node.timeline !== status.timeline)
     said.push(`is on another timeline (${node.timeline})`);
   if (node.replayPaused) said.push("has its replay paused");
-  if (node.lag === null) said.push("does not tell how far behind it is");
+  if (node.lag === null) said.push("does not report its lag");
   else if (node.lag > mostLag) said.push(`is ${bytes(node.lag)} behind`);
   return said.map((text) => ({ text: `${node.name} ${text}` }));
 }
@@ -126,7 +127,7 @@ function unfit(node: DatabaseNode, status: Status, synchronous: boolean): Reason
 function longTransactions({ database, leader }: Status): Reason[] {
   const node = database.find(({ name }) => name === leader);
   if (!node || node.problem) return [];
-  if (!node.longTransactions) return [{ text: `${node.name} does not tell which transactions are open` }];
+  if (!node.longTransactions) return [{ text: `${node.name} does not report its open transactions` }];
   return node.longTransactions.map(({ pid, user, seconds }) => ({
     text: `a transaction of ${user} has been open for ${seconds} s (pid ${pid} on ${node.name}); --force cuts it`,
     passes: true,
@@ -157,7 +158,7 @@ export async function prepareSwitchover(
   for (;;) {
     const status = await getStatus(reached);
     try {
-      return planSwitchover(status, reached.cluster.outputs.cluster, options);
+      return planSwitchover(status, reached.cluster.facts, options);
     } catch (error) {
       if (!(error instanceof Refusal && error.passes) || performance.now() >= end) throw error;
     }

@@ -1,5 +1,5 @@
-import { endpointPorts } from "../../components/aws/flows";
-import { ports } from "../../components/plan";
+import { endpointPorts } from "../../settings/aws/flows";
+import { ports } from "../../settings/ports";
 import { objects, texts, type Declared, type Rule, type Values } from "../rule";
 
 /** The ports that clients use on the endpoint; no other can be declared public. */

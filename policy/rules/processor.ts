@@ -11,6 +11,6 @@ export const processor: Rule = {
   description: "Every machine is x86-64: images, packages and etcd are of that architecture.",
   faults: ({ type, props }) =>
     type === types.instance && texts(props.instanceType).some(isArm)
-      ? [`${String(props.instanceType)} is Arm: set pgha:machines.<role>.type to an x86-64 type, as m7i.large.`]
+      ? [`${String(props.instanceType)} is Arm: set pgha:machines.<role>.type to an x86-64 type, such as m7i.large.`]
       : [],
 };

@@ -1,7 +1,7 @@
-/** actionlint, which checks the workflows. Only a test needs it, so it is no step of the set-up. */
+/** actionlint, which checks the workflows. Only a test needs it, so it is not a step of the set-up. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDir } from "../env";
+import { cacheDir } from "../../ops/env";
 import { goBuild, goProgram } from "./go";
 import { executable, find, run, say } from "./step";
 

@@ -1,4 +1,4 @@
-/** Chromium, with which a test looks at the report page. Only that test needs it, so it is no step of the set-up. */
+/** Chromium, with which a test looks at the report page. Only that test needs it, so it is not a step of the set-up. */
 import { install } from "./packages";
 import { find, mustAsRoot, run, say, SetupError } from "./step";
 

@@ -5,7 +5,8 @@ import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Incus, IncusError, socketPath } from "../../components/incus/api";
-import { asRoot, isRoot, must, mustAsRoot, run, SetupError, type Step } from "./step";
+import { asRoot, isRoot } from "../../ops/root";
+import { must, mustAsRoot, run, SetupError, type SetupStep } from "./step";
 
 /** The storage pool of all stacks of this machine. */
 export const pool = "pgha";
@@ -26,7 +27,7 @@ async function answers(): Promise<Answer> {
   }
 }
 
-export const incusDaemon: Step = {
+export const incusDaemon: SetupStep = {
   name: "Incus daemon",
   root: "starting incusd",
   check: async () => (await answers()) !== "no",
@@ -62,7 +63,7 @@ function againInGroup(): never {
 
 const inGroup = (user: string) => run("id", ["-nG", user]).stdout.split(/\s+/).includes(group);
 
-export const incusAccess: Step = {
+export const incusAccess: SetupStep = {
   name: "access to Incus",
   root: `adding this user to the group ${group}`,
   check: async () => isRoot() || (await answers()) === "yes",
@@ -85,7 +86,7 @@ const limitsFile = "/etc/sysctl.d/60-pgha.conf";
 
 const current = (key: string) => Number(readFileSync(`/proc/sys/${key.replaceAll(".", "/")}`, "utf8"));
 
-export const kernelLimits: Step = {
+export const kernelLimits: SetupStep = {
   name: "kernel limits",
   root: "sysctl",
   check: () => Object.entries(limits).every(([key, least]) => current(key) >= least),
@@ -109,7 +110,7 @@ export function poolSize(free: number): number {
   return Math.min(30, Math.floor(free / GiB) - 2);
 }
 
-export const storagePool: Step = {
+export const storagePool: SetupStep = {
   name: "storage pool",
   check: async () =>
     (await answers()) === "yes" && (await new Incus().find(`/1.0/storage-pools/${pool}`)) !== undefined,

@@ -3,10 +3,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:f
 import { join } from "node:path";
 import { Incus } from "../../components/incus/api";
 import { imageAlias, imageSuite } from "../../components/incus/image";
-import { cacheDir, checkoutRoot } from "../env";
+import { cacheDir, checkoutRoot } from "../../ops/env";
 import { goBuild, goProgram } from "./go";
 import { pool } from "./incus-daemon";
-import { asRoot, executable, must, mustAsRoot, run, say, type Step } from "./step";
+import { asRoot } from "../../ops/root";
+import { executable, must, mustAsRoot, run, say, type SetupStep } from "./step";
 import { etcdRelease } from "./versions";
 
 const programs = ["etcd", "etcdctl", "etcdutl"];
@@ -27,7 +28,7 @@ function etcdPrograms(): string {
     const archive = join(scratch, "etcd.tar.gz");
     const fetch = ["-fsSL", "--proto", "=https", "--connect-timeout", "10", "--max-time", "300", "-o", archive, url];
     if (run("curl", fetch).ok) {
-      // A wrong sum is no reason to fall back: something is amiss that the user must know.
+      // A wrong sum is not a reason to fall back: the user must know of it.
       must(`Checking the SHA-256 sum of ${url}`, "sh", [
         "-c",
         'echo "$1  $2" | sha256sum --check --quiet',
@@ -88,7 +89,7 @@ async function prune(keep: string): Promise<string[]> {
   return old.map(({ aliases }) => aliases[0]!.name);
 }
 
-export const machineImage: Step = {
+export const machineImage: SetupStep = {
   name: "machine image",
   root: "mmdebstrap",
   check: async () => (await new Incus().find(`/1.0/images/aliases/${imageAlias()}`)) !== undefined,

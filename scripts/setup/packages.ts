@@ -3,12 +3,12 @@ import { existsSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { distribution } from "./distribution";
-import { find, must, mustAsRoot, run, say, SetupError, type Step } from "./step";
+import { find, must, mustAsRoot, run, say, SetupError, type SetupStep } from "./step";
 
-/** Where packages of Incus put its daemon; incusd.sh looks in the same places. The client `incus` can be there alone. */
+/** Where packages of Incus put its daemon; incusd.sh looks in the same places. The client `incus` can be installed alone. */
 const daemons = ["/usr/libexec/incus/incusd", "/opt/incus/bin/incusd", "/usr/lib/incus/incusd"];
 
-/** Packages by name, each with a program or files of which one tells that it is there, however it was installed. */
+/** Packages by name, each with a program or files of which one tells that it is installed, however it was installed. */
 const needed: Record<string, string | string[]> = {
   incus: daemons,
   "dnsmasq-base": "dnsmasq", // DHCP and DNS of the network that Incus makes
@@ -123,7 +123,7 @@ export function install(names: string[], options: { backports?: boolean } = {}):
   ]);
 }
 
-export const packages: Step = {
+export const packages: SetupStep = {
   name: "system packages",
   root: "apt-get install",
   check: () => missingPackages().length === 0,
@@ -135,7 +135,7 @@ export const packages: Step = {
     if (rest.length > 0) install(rest);
     const still = missingPackages();
     if (still.length > 0)
-      throw new SetupError(`apt installed ${still.join(", ")}, but what is needed of it is not there`);
+      throw new SetupError(`apt installed ${still.join(", ")}, but what is needed of it is missing`);
     return `installed ${missing.join(", ")}`;
   },
 };

@@ -4,9 +4,9 @@
  */
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binDir, cacheDir } from "../env";
+import { binDir, cacheDir } from "../../ops/env";
 import { unpack } from "./packages";
-import { executable, must, SetupError, type Step } from "./step";
+import { executable, must, SetupError, type SetupStep } from "./step";
 
 const libraries = "/usr/lib/postgresql";
 
@@ -17,9 +17,9 @@ function inVersions(folder: string): string | undefined {
   return versions.map((version) => join(folder, version, "bin", "pgbench")).find(executable);
 }
 
-export const pgbench: Step = {
+export const pgbench: SetupStep = {
   name: "pgbench",
-  // Debian's /usr/bin/pgbench is a wrapper that is there without what it wraps.
+  // Debian's /usr/bin/pgbench is a wrapper that exists without what it wraps.
   check: () => executable(join(binDir, "pgbench")) || inVersions(libraries) !== undefined,
   apply() {
     const depends = must("Asking apt for PostgreSQL's version", "apt-cache", ["depends", "postgresql"]);

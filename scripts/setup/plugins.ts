@@ -1,9 +1,9 @@
-/** Provider plugins: the real ones wherever they can be had, else the stand-ins of test/plugins. */
+/** Provider plugins: the real ones wherever they can be had, else the stand-ins of simulator/plugins. */
 import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { binDir, checkoutRoot, pulumiEnv, pulumiHome, stateDir } from "../env";
-import { run, say, type Step } from "./step";
+import { binDir, checkoutRoot, pulumiEnv, pulumiHome, stateDir } from "../../ops/env";
+import { run, say, SetupError, type SetupStep } from "./step";
 import { pluginVersions, standInVersions } from "./versions";
 
 const folderOf = (home: string, name: string, version: string) => join(home, "plugins", `resource-${name}-v${version}`);
@@ -20,17 +20,26 @@ const inHome = (home: string, versions = pluginVersions()) =>
     existsSync(join(folderOf(home, name, version), `pulumi-resource-${name}`)),
   );
 
-/** Lets the CLI download the real plugins into the user's own Pulumi home; a plugin that is there is kept. */
-function download(): boolean {
+/** Lets the CLI download the real plugins into the user's own Pulumi home; an installed plugin is kept. */
+function download(versions = pluginVersions()): boolean {
   const env = { ...pulumiEnv(), PULUMI_HOME: userHome() };
-  for (const [name, version] of Object.entries(pluginVersions())) {
+  for (const [name, version] of Object.entries(versions)) {
     const args = ["plugin", "install", "resource", name, version, "--non-interactive"];
     if (!run(join(binDir, "pulumi"), args, { cwd: checkoutRoot, env, timeout: 180 }).ok) return false;
   }
-  return inHome(userHome());
+  return inHome(userHome(), versions);
 }
 
-/** Where a plugin is for the CLI, in place of what was there. */
+/**
+ * That of AWS too, which the CLI would else download in the middle of an `up`.
+ * @throws SetupError when one cannot be had: a stand-in is of no use to AWS
+ */
+export function installEveryPlugin(): void {
+  if (!download(standInVersions()))
+    throw new SetupError("the provider plugins cannot be downloaded here; the CLI says why");
+}
+
+/** Where a plugin is for the CLI, in place of what was installed. */
 function placeFor(home: string, name: string, version: string): string {
   const folder = folderOf(home, name, version);
   rmSync(folder, { recursive: true, force: true });
@@ -38,7 +47,7 @@ function placeFor(home: string, name: string, version: string): string {
   return join(folder, `pulumi-resource-${name}`);
 }
 
-const standIn = (name: string) => join(checkoutRoot, "test", "plugins", "bin", `pulumi-resource-${name}`);
+const standIn = (name: string) => join(checkoutRoot, "simulator", "plugins", "bin", `pulumi-resource-${name}`);
 
 /** A Pulumi home of the checkout's own with links to the stand-ins. On PATH they would make the CLI warn at every use. */
 function useStandIns(): void {
@@ -63,15 +72,15 @@ export function rehearsalHome(): string {
 
 const standInsInUse = () => existsSync(pulumiHome) && statSync(pulumiHome).isDirectory();
 
-export const plugins: Step = {
+export const plugins: SetupStep = {
   name: "provider plugins",
   check: () => (standInsInUse() ? inHome(pulumiHome, standInVersions()) && !inHome(userHome()) : inHome(userHome())),
   apply() {
     rmSync(pulumiHome, { recursive: true, force: true });
-    if (inHome(userHome())) return "the real ones were there";
+    if (inHome(userHome())) return "the real ones are installed";
     if (download()) return "the real ones, downloaded";
     useStandIns();
     say("the real provider plugins can't be downloaded here");
-    return `STAND-INS from test/plugins for ${Object.keys(standInVersions()).join(", ")}; to try the real ones again, remove .pgha/home`;
+    return `STAND-INS from simulator/plugins for ${Object.keys(standInVersions()).join(", ")}; to try the real ones again, remove .pgha/home`;
   },
 };

@@ -3,7 +3,8 @@ import { existsSync, statfsSync } from "node:fs";
 import { totalmem } from "node:os";
 import { distribution } from "./distribution";
 import { missingPackages, packageFaults } from "./packages";
-import { find, isRoot, run, type Step } from "./step";
+import { find, run, type SetupStep } from "./step";
+import { isRoot } from "../../ops/root";
 
 const GiB = 1024 ** 3;
 
@@ -42,7 +43,7 @@ export function thisMachine(): Machine {
  * What stands in the way of the steps still to do. Each fault says what to do.
  * @param pending the steps whose check failed
  */
-export function faults(machine: Machine, pending: Step[]): string[] {
+export function faults(machine: Machine, pending: SetupStep[]): string[] {
   const found: string[] = [];
   const needRoot = pending.filter(({ root }) => root);
   if (machine.platform !== "linux" || machine.arch !== "x64") {
@@ -76,7 +77,7 @@ export function faults(machine: Machine, pending: Step[]): string[] {
 }
 
 /** All faults of this machine, those of its packages included. */
-export function machineFaults(pending: Step[]): string[] {
+export function machineFaults(pending: SetupStep[]): string[] {
   const machine = thisMachine();
   const found = faults(machine, pending);
   const mayAsk = machine.platform === "linux" && machine.privilege !== "none" && machine.canAsk;

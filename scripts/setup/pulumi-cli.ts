@@ -1,9 +1,10 @@
-/** The Pulumi CLI with its Node.js language host: the user's own, else the official installer's, else built from Go modules. */
+/** The Pulumi CLI with its Node.js language host: the user's own, else the release's, else built from Go modules. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binDir, cacheDir } from "../env";
+import { binDir, cacheDir } from "../../ops/env";
 import { goProgram, goBuild } from "./go";
-import { executable, find, run, say, type Step } from "./step";
+import { download } from "./pulumi-release";
+import { executable, find, run, say, type SetupStep } from "./step";
 import { pulumi } from "./versions";
 
 const wrapper = join(binDir, "pulumi");
@@ -47,28 +48,6 @@ function intoCache(fill: (folder: string) => string | undefined): boolean {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Pulumi's own installer, told to leave the user's shell profile alone. */
-function official(): boolean {
-  return intoCache((folder) => {
-    const script = join(folder, "install.sh");
-    const fetch = [
-      "-fsSL",
-      "--proto",
-      "=https",
-      "--connect-timeout",
-      "10",
-      "--max-time",
-      "60",
-      "-o",
-      script,
-      "https://get.pulumi.com",
-    ];
-    if (!run("curl", fetch).ok) return undefined;
-    const args = [script, "--version", pulumi.version, "--install-root", folder, "--no-edit-path"];
-    return run("sh", args, { timeout: 600 }).ok ? join(folder, "bin") : undefined;
-  });
 }
 
 /** Name of the language host that is built here; `pulumi-language-nodejs` is its launcher. */
@@ -142,7 +121,7 @@ function linked(): string | undefined {
   return cli.startsWith(cacheDir()) && !cli.startsWith(cached()) ? undefined : cli;
 }
 
-export const pulumiCli: Step = {
+export const pulumiCli: SetupStep = {
   name: "Pulumi CLI",
   check: () => linked() !== undefined,
   apply() {
@@ -151,9 +130,13 @@ export const pulumiCli: Step = {
       link(own);
       return `uses ${own}`;
     }
-    const how = complete(cached()) ? "was in the cache" : official() ? "from Pulumi's installer" : undefined;
+    const how = complete(cached())
+      ? "was in the cache"
+      : intoCache(download)
+        ? "of Pulumi's release, by checksum"
+        : undefined;
     if (!how) {
-      say("Pulumi's installer can't be reached");
+      say("Pulumi's release can't be reached");
       fromGoModules();
     }
     // Another checkout may have left other launchers in the cache.

@@ -2,10 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { stateDir } from "../env";
+import { stateDir } from "../../ops/env";
+import { asRoot } from "../../ops/root";
 
 /** One step. `check` is cheap (it runs before every `up`); `apply` may take minutes and is safe to repeat. */
-export interface Step {
+export interface SetupStep {
   name: string;
   /** What root is needed for, or undefined when it is not. */
   root?: string;
@@ -18,7 +19,7 @@ export interface Step {
   apply(): string | Promise<string>;
 }
 
-/** Something the user can mend: shown as its message alone. */
+/** Something the user can fix: shown as its message alone. */
 export class SetupError extends Error {
   override name = "SetupError";
 }
@@ -56,27 +57,11 @@ export function run(command: string, args: string[], { env, cwd, timeout = 900 }
   return { ok: status === 0, stdout: (stdout ?? "").trim(), tail };
 }
 
-/** Runs a program that must succeed. @throws SettingsError naming what was being done, with the program's last words */
+/** Runs a program that must succeed. @throws SetupError naming what was being done, with the program's last words */
 export function must(doing: string, command: string, args: string[], options?: Options): string {
   const { ok, stdout, tail } = run(command, args, options);
   if (!ok) throw new SetupError(`${doing} failed:\n${tail}`);
   return stdout;
-}
-
-export const isRoot = () => process.getuid?.() === 0;
-
-/** Variables of this machine's own set-up of apt, pip and certificates, which sudo would drop. Names only. */
-const kept = (env: NodeJS.ProcessEnv) =>
-  Object.keys(env).filter((name) =>
-    /^(PIP_.*|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|(https?|no|all)_proxy|INCUS_DIR|PGHA_ETCD_DIR|HOME)$/i.test(
-      name,
-    ),
-  );
-
-/** The command line that runs a program as root: itself, or by sudo. */
-export function asRoot(command: string, args: string[]): [string, string[]] {
-  if (isRoot()) return [command, args];
-  return ["sudo", [`--preserve-env=${kept(process.env).join(",")}`, "--", command, ...args]];
 }
 
 /** `must`, as root. */

@@ -1,11 +1,16 @@
 /** Versions of the tools that the set-up brings along. npm packages are pinned in package.json. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { checkoutRoot } from "../env";
+import { checkoutRoot } from "../../ops/env";
 
 export const pulumi = {
   /** The CLI this project is tested with, and the least it accepts on PATH (same major version). */
   version: "3.250.0",
+  /** Of its release's archives for Linux, by Node.js' name of the processor; as Pulumi's own Homebrew formula has them. */
+  sha256: {
+    x64: "8916fd36ccc96adbd45ca679194b685e3b767d94502ae05610878a6d9870b8f3",
+    arm64: "deb4bf0d05b4cbaf3adcf82ffa44039ad0ebf039e33338ead8136877a437b4e5",
+  },
   /** The Node.js language host, when both are built from Go modules: the last line of it that is a Go module. */
   languageHostModule: "v3.68.0",
 };

@@ -1,30 +1,36 @@
 /** What a changed converge command does on its node. */
-import type { Role } from "../../components/plan";
-import { dynamicConfiguration, rolling, rulesFor, secretPaths, switchedOff, type Kind } from "./effects";
-import type { Step } from "./events";
+import type { Role } from "../../settings/roles";
+import { reactionsTo } from "../../cloud-init/reactions";
+import { possibleServices } from "../../cloud-init/services";
+import { dynamicConfigurationFile, rolling } from "../../cloud-init/services/patroni/record";
+import type { Reaction } from "../../cloud-init/services/service";
+import { tls } from "../../settings/tls";
+import type { EngineStep } from "./events";
 import { changedPaths, convergeOf, type Converge } from "./files";
 import { parameterChange } from "./parameters";
 
 export interface Effects {
   /** Paths of files that are new, gone or differ. */
   files: string[];
-  effects: { kind: Kind; text: string }[];
+  effects: { kind: Reaction["kind"]; text: string }[];
 }
 
 /** The command's text; nothing where there is none, or where it is not known yet. */
-export const commandOf = (inputs: Step["before"]): Converge =>
+export const commandOf = (inputs: EngineStep["before"]): Converge =>
   convergeOf(typeof inputs?.create === "string" ? inputs.create : "");
 
 /** @param step an update of a node's converge command */
-export function convergeEffects(role: Role, step: Step): Effects {
+export function convergeEffects(role: Role, step: EngineStep): Effects {
   const [before, after] = [commandOf(step.before), commandOf(step.after)];
   const files = changedPaths(before, after);
   const installed = files.filter((path) => after.files.has(path));
-  const effects: Effects["effects"] = rulesFor(role, installed);
-  const dynamic = dynamicConfiguration;
+  const effects: Effects["effects"] = reactionsTo(role, installed);
+  const dynamic = dynamicConfigurationFile;
   if (installed.includes(dynamic)) effects.push(dynamicEffect(before.files.get(dynamic), after.files.get(dynamic)!));
-  for (const [path, text] of Object.entries(switchedOff)) {
-    if (files.includes(path) && !after.files.has(path)) effects.push({ kind: "helper", text });
+  for (const [name, { unit }] of possibleServices(role)) {
+    const path = `/etc/systemd/system/${unit}.service`;
+    if (files.includes(path) && !after.files.has(path))
+      effects.push({ kind: "helper", text: `the ${name} is switched off` });
   }
   if (step.differs.includes("stdin")) effects.push(...secretEffects(role, effects));
   if (effects.length === 0) effects.push({ kind: "helper", text: "the converge step runs; no service is touched" });
@@ -40,13 +46,24 @@ function dynamicEffect(before: string | undefined, after: string): Effects["effe
     const doubt = unsure.length > 0 ? `; whether ${unsure.join(", ")} need a restart, only the server knows` : "";
     return { kind: "reload", text: `PostgreSQL reloads (${changed.join(", ")})${doubt}` };
   }
-  const order = leaderFirst ? "the leader first and in place, then the replicas, for a parameter is lowered" : rolling;
+  const order = leaderFirst
+    ? "the leader first and in place, then the replicas, because a parameter is lowered"
+    : rolling;
   return { kind: "restart", text: `PostgreSQL restarts (${restart.join(", ")}): ${order}` };
 }
 
+/** Where a role's secret files are. */
+export const secretPaths = (role: Role): string[] => [
+  tls.client,
+  tls.server,
+  ...possibleServices(role).flatMap(([, { secrets }]) => secrets),
+];
+
 /** At most this: which of the node's secrets differs, nobody is shown. */
 function secretEffects(role: Role, known: Effects["effects"]): Effects["effects"] {
-  const texts = rulesFor(role, secretPaths[role]).filter(({ text }) => !known.some((effect) => effect.text === text));
+  const texts = reactionsTo(role, secretPaths(role)).filter(
+    ({ text }) => !known.some((effect) => effect.text === text),
+  );
   const at = texts.length > 0 ? `, for which ${texts.map(({ text }) => text).join(", ")}` : "";
   return [{ kind: "reload", text: `a secret differs (key pair or password)${at}` }];
 }

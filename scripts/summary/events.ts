@@ -1,5 +1,5 @@
 /** What the Pulumi engine says it would do: the event log of `pulumi preview`, read into what a summary needs. */
-import type { Step as EngineStep } from "../../policy/one-at-a-time";
+import type { PlannedStep } from "../../policy/one-at-a-time";
 import { masked, redacted } from "./secrets";
 
 /** What becomes of a resource. A replacement is one operation, though the engine takes up to three steps for it. */
@@ -8,7 +8,7 @@ export type Operation = "create" | "update" | "replace" | "delete";
 type Properties = Record<string, unknown>;
 
 /** One resource that an update would touch. */
-export interface Step {
+export interface EngineStep {
   operation: Operation;
   /** Type token, `aws:ec2/instance:Instance`. */
   type: string;
@@ -30,9 +30,9 @@ export interface Problem {
 }
 
 export interface Preview {
-  steps: Step[];
+  steps: EngineStep[];
   /** The engine's own steps, for the rule that judges them. Their inputs are not masked by this program. */
-  engineSteps: EngineStep[];
+  engineSteps: PlannedStep[];
   problems: Problem[];
   /** Resources that stay as they are; the stack itself, components and providers are not counted. */
   unchanged: number;
@@ -83,8 +83,8 @@ export const nameOf = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
 
 /** @param log one JSON object per line. Its debug messages, and everything secret, are left behind */
 export function readPreview(log: string): Preview {
-  const steps = new Map<string, Step>();
-  const engineSteps: EngineStep[] = [];
+  const steps = new Map<string, EngineStep>();
+  const engineSteps: PlannedStep[] = [];
   const problems = new Map<string, Problem>();
   let unchanged = 0;
   let ok = false;
@@ -106,18 +106,18 @@ export function readPreview(log: string): Preview {
 }
 
 /** A step as `pulumi preview --json` gives it. */
-const engineStep = ({ op, urn, old, new: now }: Metadata): EngineStep => ({
+const engineStep = ({ op, urn, old, new: now }: Metadata): PlannedStep => ({
   op,
   urn,
   oldState: old ?? undefined,
   newState: now ?? undefined,
 });
 
-function stepOf(operation: Operation, metadata: Metadata): Step {
+function stepOf(operation: Operation, metadata: Metadata): EngineStep {
   const { type, urn, old, new: now, keys = [], diffs = [], detailedDiff } = metadata;
   const before = old?.inputs && masked(type, old.inputs);
   const after = now?.inputs && masked(type, now.inputs);
-  // Paths of nested values, `ebs[0].size`, are told by the input they are in.
+  // Paths of nested values, `ebs[0].size`, are reported as the input they are in.
   const named = [...keys, ...diffs, ...Object.keys(detailedDiff ?? {})].map(
     (path) => /^[^.[]+/.exec(path)?.[0] ?? path,
   );
@@ -137,7 +137,7 @@ const differingKeys = (before: Properties, after: Properties) =>
   Object.keys({ ...before, ...after }).filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
 
 /** Two steps on one resource: those of a replacement, of which one knows what was and another what will be. */
-function merged(first: Step | undefined, second: Step): Step {
+function merged(first: EngineStep | undefined, second: EngineStep): EngineStep {
   if (!first) return second;
   return {
     ...first,

@@ -9,7 +9,7 @@ export function goldenMarkdown(diff: string): string {
   const head = [
     `### Golden files: ${files} ${files === 1 ? "differs" : "differ"}`,
     "What this pull request changes in the resources and the rendered files of every stack, without their state: which node " +
-      "restarts, and in which order, is told by the preview that runs once the branch is in this repository.",
+      "restarts, and in which order, is shown by the preview that runs once the branch is in this repository.",
   ];
   return fit(`${head.join("\n\n")}\n`, [{ title: "Differences", lines }]);
 }

@@ -1,6 +1,6 @@
 /** The summary of a preview, as Markdown for a comment on GitHub. */
 import { commandOf } from "./converge";
-import type { Preview, Step } from "./events";
+import type { Preview, EngineStep } from "./events";
 import { changedPaths } from "./files";
 import { fenced, fit, tableCell, type Section } from "./fit";
 import { lineDiff } from "./lines";
@@ -36,7 +36,7 @@ export function summaryMarkdown(stack: string, preview: Preview, printed: string
   return fit(`${head.join("\n\n")}\n`, sections);
 }
 
-function headline({ ok, steps, unchanged }: Preview, nodes: NodeSummary[], others: Step[]): string {
+function headline({ ok, steps, unchanged }: Preview, nodes: NodeSummary[], others: EngineStep[]): string {
   if (!ok) return "the preview FAILED";
   if (steps.length === 0) return `no changes (${unchanged} resources stay as they are)`;
   const fates: Fate[] = ["destroyed", "replaced", "created", "restarted", "reloaded", "changed"];
@@ -66,7 +66,7 @@ function nodeTable(nodes: NodeSummary[]): string {
   return table(["node", "", "files that differ", "what happens"], rows);
 }
 
-function otherTable(others: Step[]): string {
+function otherTable(others: EngineStep[]): string {
   const rows = others.map((step) => [
     `${shortType(step.type)} \`${step.name}\``,
     done[step.operation],
@@ -87,7 +87,7 @@ function table(head: string[], rows: string[][]): string {
 }
 
 /** Differences of the nodes' files. Nodes with the same difference share it, whatever is around it. */
-function fileDiffs(steps: Step[]): string[] {
+function fileDiffs(steps: EngineStep[]): string[] {
   const found = new Map<string, { path: string; lines: string[]; nodes: string[] }>();
   for (const { name, before, after } of steps.filter((step) => step.before && step.after)) {
     const [old, now] = [commandOf(before), commandOf(after)];

@@ -1,8 +1,8 @@
 /** What an update does to each node, out of what it does to the node's resources. */
-import { roles, type Role } from "../../components/plan";
+import { roles, type Role } from "../../settings/roles";
 import { stopping } from "../../policy/one-at-a-time";
 import { convergeEffects, type Effects } from "./converge";
-import type { Step } from "./events";
+import type { EngineStep } from "./events";
 import { brief, changesText, shortType } from "./values";
 
 /** What becomes of a node. Each word includes those that follow it, but `changed` and `destroyed`. */
@@ -22,9 +22,9 @@ export interface NodeSummary {
 
 /** Resources that are machines. */
 const machines = new Set(["aws:ec2/instance:Instance", "pulumi-nodejs:dynamic/incus:Instance"]);
-export const isMachine = ({ type }: Step) => machines.has(type);
+export const isMachine = ({ type }: EngineStep) => machines.has(type);
 
-const isConverge = ({ type, name }: Step) => type === "command:remote:Command" && name.endsWith("-converge");
+const isConverge = ({ type, name }: EngineStep) => type === "command:remote:Command" && name.endsWith("-converge");
 
 const ofNode = new RegExp(`(?:^|-)((${roles.join("|")})\\d+)(?:-|$)`);
 
@@ -35,8 +35,8 @@ export function nodeOf(name: string): { name: string; role: Role } | undefined {
 }
 
 /** Nodes that an update touches, in their own order. */
-export function nodeSummaries(steps: Step[]): NodeSummary[] {
-  const byNode = new Map<string, Step[]>();
+export function nodeSummaries(steps: EngineStep[]): NodeSummary[] {
+  const byNode = new Map<string, EngineStep[]>();
   for (const step of steps) {
     const node = nodeOf(step.name);
     if (node) byNode.set(node.name, [...(byNode.get(node.name) ?? []), step]);
@@ -47,7 +47,7 @@ export function nodeSummaries(steps: Step[]): NodeSummary[] {
     .sort((a, b) => roles.indexOf(a.role) - roles.indexOf(b.role) || order.compare(a.name, b.name));
 }
 
-function summaryOf(name: string, role: Role, steps: Step[]): NodeSummary {
+function summaryOf(name: string, role: Role, steps: EngineStep[]): NodeSummary {
   const machine = steps.find(isMachine);
   const made = { name, role, files: [], stopped: false };
   if (machine?.operation === "create") return { ...made, fate: "created", effects: [shape(machine)] };
@@ -75,14 +75,14 @@ function summaryOf(name: string, role: Role, steps: Step[]): NodeSummary {
 }
 
 /** What kind of machine it is. */
-function shape({ after = {} }: Step): string {
+function shape({ after = {} }: EngineStep): string {
   const { instanceType, availabilityZone, cpus, memoryMiB } = after;
   if (typeof instanceType === "string") return [instanceType, availabilityZone].filter(Boolean).map(brief).join(" in ");
   return `${brief(cpus)} CPU, ${brief(memoryMiB)} MiB`;
 }
 
 /** What happens to a resource beside the machine and its configuration. */
-function resourceText(step: Step): string {
+function resourceText(step: EngineStep): string {
   const what = `${shortType(step.type)} \`${step.name}\``;
   const done = { create: "is created", delete: "is removed", replace: "is replaced", update: "changes" }[
     step.operation

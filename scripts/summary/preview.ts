@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../ops/process";
-import { checkoutRoot, pulumiEnv } from "../env";
+import { checkoutRoot, pulumiEnv } from "../../ops/env";
 import { readPreview, type Preview } from "./events";
 import { redacted } from "./secrets";
 
@@ -42,7 +42,7 @@ export async function previewOf(
     });
     if (code !== 0 && stderr.includes(`no stack named '${stack}' found`)) return undefined;
     const preview = readPreview(readFileSync(log, "utf8"));
-    // What fails before the engine starts (no credentials, a policy pack that is not there) is no event.
+    // What fails before the engine starts (no credentials, a policy pack that is not there) is not an event.
     if (code !== 0 && preview.problems.every(({ severity }) => severity !== "error")) {
       preview.problems.push({ severity: "error", text: redacted(stderr.trim().split("\n").slice(-20).join("\n")) });
     }

@@ -1,6 +1,6 @@
 /**
  * Keeps secrets out of what is published. Pulumi masks what it knows to be secret; what is masked here is masked whatever
- * Pulumi thinks of it, for a comment on a pull request cannot be taken back.
+ * Pulumi thinks of it, because a comment on a pull request cannot be taken back.
  */
 type Properties = Record<string, unknown>;
 

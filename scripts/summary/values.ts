@@ -1,5 +1,5 @@
 /** Values of resources for a reader. */
-import type { Step } from "./events";
+import type { EngineStep } from "./events";
 
 /** A value on one line: long texts and lists by their size. */
 export function brief(value: unknown): string {
@@ -17,7 +17,7 @@ export function brief(value: unknown): string {
 export const shortType = (type: string) => type.slice(type.lastIndexOf(":") + 1);
 
 /** What differs in a resource, on one line. Empty for one that is made or removed. */
-export function changesText(step: Step): string {
+export function changesText(step: EngineStep): string {
   const { before, after } = step;
   if (!before || !after) return "";
   return step.differs

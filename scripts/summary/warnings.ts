@@ -1,10 +1,10 @@
 /** What nobody may miss: data that is destroyed, a quorum that is lost, secrets and endpoints that clients must follow. */
 import { oneAtATime } from "../../policy/one-at-a-time";
-import type { Preview, Step } from "./events";
+import type { Preview, EngineStep } from "./events";
 import { isMachine, nodeOf } from "./nodes";
 
-/** Whether a step takes away what was there. */
-const destroys = ({ operation }: Step) => operation === "replace" || operation === "delete";
+/** Whether a step takes away what exists. */
+const destroys = ({ operation }: EngineStep) => operation === "replace" || operation === "delete";
 
 /** @returns a paragraph of Markdown for each warning, the worst first */
 export function warnings({ steps, engineSteps }: Preview, stack: string): string[] {
@@ -19,7 +19,7 @@ export function warnings({ steps, engineSteps }: Preview, stack: string): string
 /** A sentence that ends in a command on a line of its own. */
 const withCommand = (text: string) => text.replace(/\n *(.+)$/, "\n```\n$1\n```");
 
-function dataLost(step: Step): string[] {
+function dataLost(step: EngineStep): string[] {
   if (!destroys(step)) return [];
   const node = nodeOf(step.name);
   const done = step.operation === "replace" ? "replaced" : "destroyed";
@@ -35,7 +35,7 @@ function dataLost(step: Step): string[] {
   return [];
 }
 
-function clientsMustFollow(step: Step): string[] {
+function clientsMustFollow(step: EngineStep): string[] {
   switch (step.type) {
     case "random:index/randomPassword:RandomPassword":
       return [`**Password \`${step.name}\` becomes another one**: whoever uses it must be given the new one.`];

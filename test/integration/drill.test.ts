@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { faults } from "../../ops/drill/faults";
 import type { DrillResult, Report } from "../../ops/drill/model";
-import { checkoutRoot } from "../../scripts/env";
+import { checkoutRoot } from "../../ops/env";
 import { clientsRideThrough } from "./support/clients";
-import { TestStack } from "./support/stack";
+import { TestStack } from "../../simulator/stack";
 
 /** Writes the gate must see acknowledged. */
 const least = 20_000;

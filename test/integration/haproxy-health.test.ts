@@ -1,13 +1,13 @@
 /**
- * What HAProxy tells a load balancer in front of it (`cloud-init/haproxy/health.ts`): the rendered configuration of a proxy on AWS
+ * What HAProxy tells a load balancer in front of it (`cloud-init/services/haproxy/health.ts`): the rendered configuration of a proxy on AWS
  * in the machine image, with the real PgBouncer, before Patronis and PostgreSQLs that are played. Needs what `npm run setup` makes.
  */
 import assert from "node:assert/strict";
-import { pgbouncerFiles } from "../../cloud-init/pgbouncer";
-import type { Plan } from "../../components/plan";
+import { pgbouncerFiles } from "../../cloud-init/services/pgbouncer/files";
+import type { Plan } from "../../settings/plan";
 import { planOnAws } from "../unit/support/settings";
 import { HaproxyStage } from "./support/haproxy-stage";
-import { until } from "./support/stack";
+import { until } from "../../simulator/stack";
 
 const made = planOnAws();
 const plan: Plan = {

@@ -4,14 +4,24 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { detectionWindow } from "../../components/clocks";
-import { ports, type Plan } from "../../components/plan";
+import { detectionWindow } from "../../settings/clocks";
+import { reservedConnections, silence } from "../../settings/limits";
+import { ports } from "../../settings/ports";
+import type { Plan } from "../../settings/plan";
 import { plan as makePlan } from "../unit/support/settings";
 import { HaproxyStage, type ClientState } from "./support/haproxy-stage";
 
 /** Seconds a connection is held here: longer than the 4 s that HAProxy gives a Lua program to compute. */
 const hold = 5;
-const made = makePlan({ clock: { preset: "fast", hold } });
+/** Clients' places at the leader; PgBouncer's beside them. */
+const places = 2100;
+const made = makePlan({
+  clock: { preset: "fast", hold },
+  nodes: { haproxy: 1 },
+  pool: { maxClients: 2500 },
+  postgresql: { maxConnections: places + 50 + reservedConnections },
+  machines: { postgresql: { memory: 8192 } },
+});
 const plan: Plan = {
   ...made,
   postgresql: made.postgresql.map((node, index) => ({ ...node, address: `127.0.0.${21 + index}` })),
@@ -110,7 +120,7 @@ describe("HAProxy before a played cluster", function () {
       "was just started and does not hold the key yet": () => says(one, refused, primary()),
       "lets transactions end": () => says(one, 200, primary(1, "stopping")),
       "got no answer from PostgreSQL in time": () => says(one, 200, { state: "unknown", role: "primary" }),
-      "says what is no JSON": () => says(one, refused, []),
+      "says what is not JSON": () => says(one, refused, []),
     };
     for (const [what, happens] of Object.entries(words)) {
       it(what, async () => {
@@ -163,7 +173,7 @@ describe("HAProxy before a played cluster", function () {
       assert.equal((await state(client)).ended, null);
     });
 
-    it("and comes from an older timeline when no leader is up: a cluster made anew", async () => {
+    it("and comes from an older timeline when no leader is up: a recreated cluster", async () => {
       await says(one, 200, primary(7));
       await pause(1000 * soon);
       await postgresql(one, "down");
@@ -332,6 +342,42 @@ describe("HAProxy before a played cluster", function () {
       assert.deepEqual([...new Set(crowd.map(({ node }) => node))], [one], "all were served");
       await stage.do("hang_up", "crowd");
       assert.ok(share < 50, `${share / 2} % of a core`);
+    });
+  });
+
+  describe("in a crowd", () => {
+    const at = (proxies: string) => statistics(`$1 ~ /^(${proxies})$/ && $2 == "BACKEND" {sum += $5} END {print sum}`);
+
+    it("turns away who says nothing, and gives no place at a server meanwhile", async () => {
+      const before = await at("primary|replicas");
+      const since = await stage.do<number>("now");
+      await stage.do("connect", "silent", ports.write, 1, "127.0.0.9", true);
+      await stage.do("connect", "mute", ports.read, 1, "127.0.0.9", true);
+      await pause(1000);
+      assert.equal(await at("primary|replicas"), before);
+      for (const name of ["silent", "mute"]) {
+        const after = ((await wait(name, "ended", silence + 3))?.ended ?? Infinity) - since;
+        assert.ok(Math.abs(after - silence) < 1, `${name} was turned away after ${after.toFixed(2)} s`);
+      }
+    });
+
+    it("that holds every place at the leader, PgBouncer has places of its own, and a failover ends", async () => {
+      // More than all that a frontend takes, too.
+      await stage.do("connect", "mass", ports.write, 3000);
+      try {
+        for (const deadline = Date.now() + 20_000; Number(await at("primary")) < places; await pause(200))
+          assert.ok(Date.now() < deadline, `${await at("primary")} hold a place`);
+        await stage.do("connect", "pgbouncer", ports.write, 1, "127.0.0.1");
+        assert.equal((await wait("pgbouncer", "served", 15))?.node, one);
+        await postgresql(one, "down");
+        await says(one, refused, replica);
+        await says(two, 200, primary(2));
+        await stage.do("connect", "pgbouncer.2", ports.write, 1, "127.0.0.1");
+        assert.equal((await wait("pgbouncer.2", "served", 15))?.node, two);
+      } finally {
+        await stage.do("hang_up", "mass");
+        await postgresql(one, "up");
+      }
     });
   });
 });

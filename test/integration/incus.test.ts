@@ -12,9 +12,9 @@ import { Incus } from "../../components/incus/api";
 import { imageAlias } from "../../components/incus/image";
 import type { IncusInstance, IncusNetwork } from "../../components/incus/model";
 import { removeInstance } from "../../components/incus/power";
-import { checkoutRoot, pulumiEnv } from "../../scripts/env";
-import { makeSshKey, type SshKey } from "../plugins/sshd";
-import { stateUrl } from "./support/stack";
+import { checkoutRoot, pulumiEnv } from "../../ops/env";
+import { makeSshKey, type SshKey } from "../../simulator/plugins/sshd";
+import { stateUrl } from "../../simulator/stack";
 
 const NETWORK = "pghat0";
 const PORT = 15501;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { run } from "../../ops/process";
 import { policyFlags } from "../../scripts/policy";
-import { checkoutRoot } from "../../scripts/env";
+import { checkoutRoot } from "../../ops/env";
 import { SmallProject } from "./support/small-project";
 
 const program = `

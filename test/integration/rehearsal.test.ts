@@ -1,7 +1,7 @@
 /** The smallest rehearsal of AWS: two database nodes and one proxy, refused half-way, changed, protected, destroyed. */
 import assert from "node:assert/strict";
-import { images } from "../cloud/moto";
-import { Rehearsal } from "./support/rehearsal";
+import { images } from "../../simulator/cloud/moto";
+import { Rehearsal } from "../../scripts/rehearsal/rehearsal";
 
 describe("a stack on AWS, rehearsed", function () {
   this.timeout(300_000);
@@ -41,7 +41,7 @@ describe("a stack on AWS, rehearsed", function () {
 
   it("has nothing left to change", () => rehearsal.staysAsItIs());
 
-  it("changes just what its settings are about: disks grow in place, and no machine is made anew for another image", async () => {
+  it("changes just what its settings are about: disks grow in place, and no machine is recreated for another image", async () => {
     const aws = rehearsal.stack.setting<{ volume: { size: number } }>("aws");
     const volume = { ...aws.volume, size: aws.volume.size + 1 };
     const changed = { ...aws, image: images[1]!.ami_id, volume };

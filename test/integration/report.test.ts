@@ -1,6 +1,6 @@
 /** The report page in a real browser, wide and narrow, light and dark. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -8,9 +8,9 @@ import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import type { Report } from "../../ops/drill/model";
 import { renderReport } from "../../ops/report/html";
 import { browser } from "../../scripts/setup/browser";
-import { isRoot } from "../../scripts/setup/step";
+import { isRoot } from "../../ops/root";
 import { drill, report, richReport } from "../unit/support/report";
-import { until } from "./support/stack";
+import { until } from "../../simulator/stack";
 
 /** Pictures of the last run, for whoever wants to look. */
 const pictures = join(tmpdir(), "pgha-report");
@@ -75,7 +75,7 @@ describe("report page", function () {
     it(`shows everything at ${width} x ${height}, ${scheme}`, async () => {
       await open(richReport(), width, height, scheme);
       await drawn("drill-25");
-      assert.ok((await ask<number>("document.documentElement.scrollWidth")) <= width, "is no wider than the window");
+      assert.ok((await ask<number>("document.documentElement.scrollWidth")) <= width, "is not wider than the window");
       assert.deepEqual(await ask("[...document.querySelectorAll('h2')].map(({id}) => id)"), [
         "overview",
         "comparison",
@@ -145,10 +145,17 @@ describe("report page", function () {
     const rich = richReport();
     await open(rich, 1280, 900);
     const session = await chromium.target().createCDPSession();
-    await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
+    await session.send("Browser.setDownloadBehavior", {
+      behavior: "allow",
+      downloadPath: folder,
+      eventsEnabled: true,
+    });
+    // A file has its name before it has its text.
+    let state = "";
+    session.on("Browser.downloadProgress", (progress) => (state = progress.state));
     await page.click("#download");
+    await until("the end of the download", 10, () => Promise.resolve(state === "completed"));
     const file = join(folder, "pgha-dev-2026-03-01.json");
-    await until("the download", 10, () => Promise.resolve(existsSync(file)));
     assert.deepEqual(JSON.parse(readFileSync(file, "utf8")), JSON.parse(JSON.stringify(rich)));
   });
 

@@ -1,10 +1,10 @@
 /** The smallest cluster: two database nodes, one proxy. Broken off while it is made, moved both ways, rebooted. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { machinesOf, type Machines } from "./support/machines";
-import { query } from "./support/sql";
-import { incus, TestStack, until } from "./support/stack";
-import { becomesWhole, complaints, validation } from "./support/validation";
+import { machinesOf, type Machines } from "../../simulator/machines";
+import { query } from "../../simulator/sql";
+import { incus, TestStack, until } from "../../simulator/stack";
+import { becomesWhole, complaints, validation } from "../../simulator/validation";
 
 const stack = new TestStack("test-smallest", {
   driver: "incus",

@@ -7,7 +7,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { asRoot } from "../../scripts/setup/step";
+import { asRoot } from "../../ops/root";
 
 const part = (name: string) => join(__dirname, `../../cloud-init/converge/${name}.sh`);
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { convergeCommand } from "../../cloud-init/converge";
 import { nodeFiles } from "../../cloud-init/node-files";
-import { roles } from "../../components/plan";
+import { roles } from "../../settings/roles";
 import { plan, planOnAws } from "./support/settings";
 import { innerScript } from "./support/shell";
 import { shellcheck } from "./support/shellcheck";
@@ -46,12 +46,12 @@ describe("shellcheck", () => {
 });
 
 describe("python", () => {
-  const folder = join(root, "cloud-init/programs");
-  for (const name of readdirSync(folder).filter((file) => file.endsWith(".py"))) {
+  const programs = readdirSync(join(root, "cloud-init"), { recursive: true, encoding: "utf8" });
+  for (const name of programs.filter((file) => file.endsWith(".py"))) {
     it(`${name} compiles`, () => {
       // In memory: no compiled file is left in the working tree.
       const program = "import sys; compile(open(sys.argv[1]).read(), sys.argv[1], 'exec')";
-      const { status, stderr } = spawnSync("python3", ["-W", "error", "-c", program, join(folder, name)], {
+      const { status, stderr } = spawnSync("python3", ["-W", "error", "-c", program, join(root, "cloud-init", name)], {
         encoding: "utf8",
       });
       assert.equal(status, 0, stderr);

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { failoverHold, needsPower, type Fault } from "./fault";
-import { cutScript, othersThan } from "./network";
+import { cutScript } from "../cut";
+import { othersThan } from "./network";
 
 /** Seconds between the cut and the power-off: enough for writes that no standby gets to see. */
 const alone = 3;

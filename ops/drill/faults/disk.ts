@@ -1,7 +1,7 @@
 import { failoverHold, needsPower, type Fault } from "./fault";
 
 const filler = "/var/lib/postgresql/pgha-drill-filler";
-/** MiB of the filler that are there before the disk's limit is, so that the heal has something to give back. */
+/** MiB of the filler that exist before the disk's limit is, so that the heal has something to give back. */
 const ballast = 64;
 /** MiB that are left to be filled when the limit is set, so that PostgreSQL does not reach it by itself. */
 const spare = 64;

@@ -1,7 +1,7 @@
 import { nodesOf } from "../../cluster";
 import { pick } from "../world";
 import { needsPower, restartHold, type Fault } from "./fault";
-import { cutScript } from "./network";
+import { cutScript } from "../cut";
 
 const oneOfThree = "Writes go on: the others have a majority.";
 

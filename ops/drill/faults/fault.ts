@@ -1,5 +1,5 @@
-import type { Clock } from "../../../components/clocks";
-import type { PowerAction } from "../power";
+import type { Clock } from "../../../settings/clocks";
+import type { PowerAction } from "../power/model";
 import type { World } from "../world";
 
 /** Something that may befall a cluster. All that it leaves behind, `heal` undoes. */

@@ -15,7 +15,7 @@ const victim = `SELECT pid, backend_type, coalesce(state, 'idle') FROM pg_stat_a
   ORDER BY backend_xid IS NULL, state IS DISTINCT FROM 'active', backend_type <> 'client backend', pid LIMIT 1`;
 
 /** Shell that lets every process of PostgreSQL and Patroni go on that was stopped. */
-export const thaw = `if frozen=$(pgrep -r T -u postgres); then
+export const resumeProcesses = `if frozen=$(pgrep -r T -u postgres); then
   # shellcheck disable=SC2086
   kill -CONT $frozen || true
   echo "processes were stopped"
@@ -31,7 +31,7 @@ const burn = { loops: 8, seconds: 15 };
 const burner = "pgha-drill-burn";
 
 /** Shell that ends the busy loops that a fault has left. */
-export const quench = `if systemctl --quiet is-active ${burner}; then systemctl stop ${burner}; echo "its processor was busy"; fi`;
+export const stopBurner = `if systemctl --quiet is-active ${burner}; then systemctl stop ${burner}; echo "its processor was busy"; fi`;
 
 export const processFaults: Fault[] = [
   {
@@ -68,7 +68,7 @@ export const processFaults: Fault[] = [
     hold: restartHold,
     async inject(world) {
       const leader = await world.leader();
-      const found = await world.on(leader, superuserSql("postgres", victim));
+      const found = await world.on(leader, superuserSql(victim));
       const [pid, kind, state] = found.split("|");
       await world.on(leader, `kill -KILL ${Number(pid)}`);
       return { targets: [leader.name], note: `${kind} ${pid} (${state})` };
@@ -80,7 +80,7 @@ export const processFaults: Fault[] = [
     main: true,
     expects: ({ restartDelay }) =>
       `systemd starts it again after ${restartDelay} ms and it goes on leading; PostgreSQL runs on. ` +
-      "HAProxy may miss it for a moment and cut the sessions to the leader.",
+      "HAProxy keeps Patroni's last answer, so clients notice nothing.",
     hold: restartHold,
     async inject(world) {
       const leader = await world.leader();
@@ -105,10 +105,10 @@ export const processFaults: Fault[] = [
     name: "freeze-patroni",
     title: "Patroni stopped (SIGSTOP) on the leader",
     expects: ({ ttl }, synchronous) =>
-      `HAProxy takes the leader out when Patroni gives no answer; the key ends within ${ttl} s and a standby takes over. ` +
+      `Writes go on, because HAProxy keeps Patroni's last answer. The key ends within ${ttl} s, and a standby takes over. ` +
       (synchronous === "quorum"
         ? "The old leader cannot confirm a write without its standbys."
-        : "The old leader goes on confirming writes to whoever is still connected: they are lost."),
+        : "What the old leader still confirms after that is lost."),
     hold: failoverHold,
     async inject(world) {
       const leader = await world.leader();

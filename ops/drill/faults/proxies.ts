@@ -20,7 +20,7 @@ export const proxyFaults: Fault[] = [
   killed(
     "haproxy",
     "HAProxy",
-    "Its sessions end, also those of PgBouncer beside it, whose clients may wait for a connection anew.",
+    "Its sessions end, also those of PgBouncer beside it, whose clients may have to wait for a new connection.",
   ),
   killed("pgbouncer", "PgBouncer", "Its clients are cut off and connect again, here or at another proxy."),
 ];

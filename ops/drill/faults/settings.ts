@@ -15,7 +15,7 @@ export const settingsFaults: Fault[] = [
     needs: ({ settings }) => Promise.resolve(settings ? undefined : "there are no settings to change here"),
     async inject(world) {
       const leader = await world.leader();
-      const now = await world.on(leader, superuserSql("postgres", `SHOW ${parameter.name}`));
+      const now = await world.on(leader, superuserSql(`SHOW ${parameter.name}`));
       const next = parameter.values.find((value) => value !== now)!;
       await world.settings!.change({ parameters: { [parameter.name]: next } });
       return {

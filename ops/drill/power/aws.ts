@@ -1,11 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { regionOf } from "../../../components/aws/region";
+import { regionOf } from "../../../settings/aws/region";
 import type { NodeOutput } from "../../../components/outputs";
 import { askEc2 } from "../../aws";
 import { OpsError } from "../../errors";
 import type { Runner } from "../../ssh";
-import { cutScript } from "../faults/network";
-import type { Power, PowerAction } from ".";
+import { cutScript } from "../cut";
+import type { Power, PowerAction } from "./model";
 
 /** How long EC2 may take to start or stop a machine, seconds. */
 const limit = 300;
@@ -73,7 +73,7 @@ async function settled(node: NodeOutput): Promise<"running" | "stopped"> {
     const state = Reservations?.[0]?.Instances?.[0]?.State?.Name;
     if (state === "running" || state === "stopped") return state;
     if (state !== "pending" && state !== "stopping")
-      throw new OpsError(`${node.name}, ${id}, is ${state ?? "gone"}; \`npm run up\` makes it anew`);
+      throw new OpsError(`${node.name}, ${id}, is ${state ?? "gone"}; \`npm run up\` recreates it`);
   }
   throw new OpsError(`${node.name}, ${id}, was neither running nor stopped within ${limit} s`);
 }

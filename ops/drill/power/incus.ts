@@ -5,7 +5,7 @@ import { STACK_KEY, type IncusInstance } from "../../../components/incus/model";
 import { becomesStopped, freeze, patiently, start } from "../../../components/incus/power";
 import { OpsError } from "../../errors";
 import { run } from "../../process";
-import type { Power } from ".";
+import type { Power } from "./model";
 
 /** Keeps the size that a machine's disk had, or "none", so that whoever heals need not know it. */
 const sizeMark = "user.pgha.drill-disk";

@@ -6,20 +6,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { once } from "../../../docs/clients/node-postgres";
 import { clusterPool } from "../../../docs/clients/pool";
 import { retry } from "../../../docs/clients/retry";
-import type { ClientPort } from "../../../components/plan";
+import type { ClientPort } from "../../../settings/ports";
 import { caFile, loadCluster, type Cluster } from "../../../ops/cluster";
 import { faults } from "../../../ops/drill/faults";
 import { becomesWhole } from "../../../ops/drill/whole";
 import { makeWorld } from "../../../ops/drill/world";
 import { messageOf } from "../../../ops/errors";
 import { SshRunner } from "../../../ops/ssh";
-import { checkoutRoot } from "../../../scripts/env";
-import { query } from "./sql";
-import { run } from "./stack";
+import { checkoutRoot } from "../../../ops/env";
+import { query } from "../../../simulator/sql";
+import { run } from "../../../simulator/stack";
 
 const examples = join(checkoutRoot, "docs", "clients");
 
-/** What is used here of docs/clients/prisma/client.ts, whose own types are there once Prisma is installed. */
+/** What is used here of docs/clients/prisma/client.ts, whose own types exist once Prisma is installed. */
 interface Prisma {
   order: { create(what: { data: { number: string } }): Promise<unknown>; count(): Promise<number> };
   $disconnect(): Promise<void>;
@@ -88,8 +88,8 @@ class Worker {
 const longest = (workers: Worker[]) => `${(Math.max(...workers.map((worker) => worker.longest)) / 1000).toFixed(2)} s`;
 
 /** A URL that names every proxy. */
-function everyProxy({ outputs }: Cluster, port: ClientPort): string {
-  const hosts = outputs.cluster.proxies.map(({ host, ports }) => `${host}:${ports[port]}`);
+function everyProxy({ facts, outputs }: Cluster, port: ClientPort): string {
+  const hosts = facts.proxies.map(({ host, ports }) => `${host}:${ports[port]}`);
   return outputs.dsn.replace(/@[^/]+\//, `@${hosts.join(",")}/`);
 }
 
@@ -97,7 +97,7 @@ function everyProxy({ outputs }: Cluster, port: ClientPort): string {
 function libpqFiles(folder: string, cluster: Cluster): string[] {
   const [service, passwords] = [join(folder, "pg_service.conf"), join(folder, "pgpass")];
   const { hostname, password } = new URL(cluster.outputs.pooledUrl);
-  const ports = cluster.outputs.cluster.proxies.map((proxy) => proxy.ports.pooled);
+  const ports = cluster.facts.proxies.map((proxy) => proxy.ports.pooled);
   const text = readFileSync(join(examples, "pg_service.conf"), "utf8")
     .replace(/^host=.*/m, `host=${ports.map(() => hostname).join(",")}`)
     .replace(/^port=.*/m, `port=${ports.join(",")}`);
@@ -108,7 +108,7 @@ function libpqFiles(folder: string, cluster: Cluster): string[] {
 
 /**
  * Every example writes and reads while the leader is switched over and then killed. No error may reach a caller, and what was
- * asked for must be there once.
+ * asked for must exist once.
  */
 export async function clientsRideThrough(stack: string): Promise<void> {
   const cluster = await loadCluster(stack);

@@ -13,6 +13,8 @@ import time
 from typing import Any
 
 TLS = "/etc/pgha/tls"
+# By which clients of other machines come; PgBouncer comes by 127.0.0.1.
+CLIENTS_DOOR = "127.0.0.9"
 
 
 class PostgreSQL:
@@ -54,7 +56,8 @@ class Patroni:
         self.name, self.address = name, address
         self.server: asyncio.Server | None = None
         self.frozen: socket.socket | None = None
-        self.status, self.body = 503, {}
+        self.status = 503
+        self.body: dict[str, Any] = {}
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(f"{TLS}/{name}.crt", f"{TLS}/node.key")
 
@@ -104,9 +107,11 @@ class Client:
         self.writer: asyncio.StreamWriter | None = None
         self.news = asyncio.Event()
 
-    async def live(self, port: int) -> None:
+    async def live(self, port: int, host: str, silent: bool) -> None:
         try:
-            reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, self.writer = await asyncio.open_connection(host, port)
+            if not silent:
+                self.writer.write(b"hello\n")
             if line := await reader.readline():
                 self.node, self.served = line.decode().strip(), time.monotonic()
                 self.news.set()
@@ -149,11 +154,13 @@ class Stage:
         await getattr(self.postgresql[name], state)()
         return time.monotonic()
 
-    async def connect(self, name: str, port: int, count: int = 1) -> float:
-        """Opens connections NAME, or NAME.0, NAME.1, ... when there are several."""
+    async def connect(
+        self, name: str, port: int, count: int = 1, host: str = CLIENTS_DOOR, silent: bool = False
+    ) -> float:
+        """Opens connections NAME, or NAME.0, NAME.1, ... when there are several. They speak first, as PostgreSQL's clients do."""
         for number in range(count):
             client = self.clients[name if count == 1 else f"{name}.{number}"] = Client()
-            task = asyncio.create_task(client.live(port))
+            task = asyncio.create_task(client.live(port, host, silent))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         await asyncio.sleep(0)
@@ -183,7 +190,7 @@ class Stage:
         clients, end = [], time.monotonic() + seconds
         while time.monotonic() < end:
             clients.append(Client())
-            task = asyncio.create_task(clients[-1].live(port))
+            task = asyncio.create_task(clients[-1].live(port, CLIENTS_DOOR, False))
             self.tasks.add(task)
             await asyncio.sleep(0.005)
         served: dict[str, int] = {}

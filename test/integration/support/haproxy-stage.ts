@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { File } from "../../../cloud-init/file";
-import { haproxyFiles, haproxySecrets } from "../../../cloud-init/haproxy";
+import { haproxyFiles, haproxySecrets } from "../../../cloud-init/services/haproxy/files";
 import { imageAlias } from "../../../components/incus/image";
-import type { Plan } from "../../../components/plan";
-import { incus, run, until } from "./stack";
+import type { Plan } from "../../../settings/plan";
+import { incus, run, until } from "../../../simulator/stack";
 
 /** A client's connection; times are seconds of the machine's monotonic clock. */
 export interface ClientState {
@@ -77,15 +77,16 @@ export class HaproxyStage {
 
   private async install(): Promise<void> {
     const files = [...haproxyFiles(this.plan), haproxySecrets("secret"), ...this.further];
-    const put = ({ path, mode, content }: File) =>
-      `install -D -m ${mode} <(base64 -d <<<${Buffer.from(content).toString("base64")}) ${path}`;
+    const put = ({ path, owner, mode, content }: File) =>
+      `install -D -o ${owner.replace(":", " -g ")} -m ${mode} <(base64 -d <<<${Buffer.from(content).toString("base64")}) ${path}`;
     const names = this.plan.postgresql.map(({ name }) => name).join(" ");
     const { code, stderr } = await this.exec(`set -euo pipefail
       install -d /etc/pgha/tls && cd /etc/pgha/tls
       request=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1)
       "\${request[@]}" -subj /CN=test -keyout ca.key -out ca.crt 2>/dev/null
       openssl ecparam -name prime256v1 -genkey -noout -out node.key
-      for name in node ${names}; do
+      chgrp haproxy node.key && chmod 0640 node.key
+      for name in server ${names}; do
         openssl req -x509 -CA ca.crt -CAkey ca.key -key node.key -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
           -addext basicConstraints=critical,CA:FALSE -days 1 -out "$name.crt"
       done

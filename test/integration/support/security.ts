@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "pg";
 import { nodesOf } from "../../../ops/cluster";
-import type { Role } from "../../../components/plan";
-import type { Machines } from "./machines";
-import { incus, run, type TestStack } from "./stack";
+import type { Role } from "../../../settings/roles";
+import type { Machines } from "../../../simulator/machines";
+import { incus, run, type TestStack } from "../../../simulator/stack";
 
 /** TCP ports each role's machines listen on, beyond the loopback interface. */
 const listeners: Record<Role, number[]> = {
@@ -47,8 +47,20 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
     });
 
     it("Patroni answers health checks to all, and changes nothing without a certificate of the CA", async () => {
+      // From a proxy: others do not even connect.
       const base = `https://${node("postgresql").address}:8008`;
-      assert.equal((await curl("-f", `${base}/liveness`)).code, 0);
+      const from = node("haproxy").name;
+      const pair = ["crt", "key"].map((kind) => readFileSync(join(folder, `foreign.${kind}`), "utf8"));
+      await machines().on(
+        from,
+        `cd /run && cat >foreign.crt <<'PEM'\n${pair[0]}\nPEM\ncat >foreign.key <<'PEM'\n${pair[1]}\nPEM\n`,
+      );
+      const ask = async (...args: string[]) => {
+        const command = `cd /run && curl -sS --max-time 5 --cacert /etc/pgha/tls/ca.crt ${args.join(" ")}; echo " $?"`;
+        const [, stdout, code] = /^(?:([^]*) )?(\d+)$/.exec(await machines().on(from, command))!;
+        return { stdout: stdout ?? "", code: Number(code) };
+      };
+      assert.equal((await ask("-f", "-o", "/dev/null", `${base}/liveness`)).code, 0);
       const unsafe: [string, string][] = [
         ["POST", "/switchover"],
         ["POST", "/failover"],
@@ -60,13 +72,15 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
       ];
       for (const [method, path] of unsafe) {
         const request = ["-o", "/dev/null", "-w", "%{http_code}", "-X", method, "-d", "{}"];
-        assert.equal((await curl(...request, base + path)).stdout, "403", `${method} ${path} without a certificate`);
+        assert.equal((await ask(...request, base + path)).stdout, "403", `${method} ${path} without a certificate`);
+        const foreignPair = ["--cert", "foreign.crt", "--key", "foreign.key"];
         assert.notEqual(
-          (await curl(...request, ...foreign(), base + path)).code,
+          (await ask(...request, ...foreignPair, base + path)).code,
           0,
           `${method} ${path} with a foreign one`,
         );
       }
+      await machines().on(from, "rm /run/foreign.crt /run/foreign.key");
     });
 
     it("PostgreSQL and PgBouncer refuse plaintext, and servers of another CA are refused by clients", async () => {
@@ -96,7 +110,9 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
       const { name } = node("haproxy");
       const address = node("postgresql").address;
       const tls =
-        "sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=/etc/pgha/tls/node.key";
+        "sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=/run/own.key";
+      // libpq takes no key that a group may read.
+      await machines().on(name, "install -o postgres -m 600 /etc/pgha/tls/node.key /run/own.key");
       const login = (user: string, more: string) =>
         machines().on(
           name,
@@ -105,6 +121,7 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
       assert.match(await login("postgres", "dbname=postgres"), /pg_hba.conf rejects|no pg_hba.conf entry/);
       assert.match(await login("replicator", "dbname=postgres replication=true"), /no pg_hba.conf entry/);
       assert.match(await login("rewind_user", "dbname=postgres"), /no pg_hba.conf entry/);
+      await machines().on(name, "rm /run/own.key");
     });
 
     it("machines listen where documented and nowhere else", async () => {
@@ -137,7 +154,10 @@ export function securityChecks(stack: TestStack, machines: () => Machines): void
       const secrets = await allSecrets(stack);
       assert.ok(secrets.length > 20, `${secrets.length} secrets are looked for`);
       const clean = (where: string, text: string) => {
-        for (const secret of secrets) assert.ok(!text.includes(secret), `a secret is in ${where}`);
+        for (const secret of secrets) {
+          const at = text.indexOf(secret);
+          assert.ok(at < 0, `a secret is in ${where}, behind: ${text.slice(Math.max(0, at - 200), at)}`);
+        }
       };
       for (const { name } of machines().cluster.nodes) {
         clean(`user data of ${name}`, await incus("config", "show", `${stack.cluster}-${name}`));
@@ -190,10 +210,14 @@ async function allSecrets(stack: TestStack): Promise<string[]> {
     .flatMap(({ type, outputs = {} }) => {
       if (type === "random:index/randomPassword:RandomPassword") return [plain(outputs.result)];
       if (type !== "tls:index/privateKey:PrivateKey") return [];
-      return [outputs.privateKeyPem, outputs.privateKeyOpenssh, outputs.privateKeyPemPkcs8]
-        .map(plain)
-        .filter(Boolean)
-        .map((key) => key.split("\n")[2] || key.split("\n")[1]!);
+      return (
+        [outputs.privateKeyPem, outputs.privateKeyOpenssh, outputs.privateKeyPemPkcs8]
+          .map(plain)
+          .filter(Boolean)
+          // A line of the key itself, the second where there is one: the first is alike in all keys of a kind.
+          .map((key) => key.split("\n").filter((line) => line && !line.startsWith("-----")))
+          .map((lines) => lines[1] ?? lines[0]!)
+      );
     })
     .filter(Boolean);
 }

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run, type Finished } from "../../../ops/process";
-import { checkoutRoot, pulumiEnv } from "../../../scripts/env";
+import { checkoutRoot, pulumiEnv } from "../../../ops/env";
 
 const provider = `#!/bin/sh
 cd ${checkoutRoot} && exec node --require tsx/cjs test/unit/support/any-provider.ts "$@"

@@ -1,7 +1,7 @@
 /** One of everything that pgha uses of AWS, by name: its type and its inputs, which may name those before it. */
-import { images } from "../../cloud/moto";
-import type { Resource } from "../../plugins/engine";
-import type { Values } from "../../plugins/lib/wire";
+import { images } from "../../../simulator/cloud/moto";
+import type { Resource } from "../../../simulator/plugins/engine";
+import type { Values } from "../../../simulator/plugins/lib/wire";
 
 export type Made = Record<string, Resource>;
 

@@ -2,14 +2,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { clientsOf, operator, type Clients } from "../../cloud/clients";
-import { openFront, type Front } from "../../cloud/front";
-import { gaps } from "../../cloud/gaps";
-import { startMoto, type Moto } from "../../cloud/moto";
-import { services } from "../../plugins/aws/settings";
-import type { Engine } from "../../plugins/engine";
-import type { Values } from "../../plugins/lib/wire";
-import { Folder } from "../../plugins/tools";
+import { clientsOf, operator, type Clients } from "../../../simulator/cloud/clients";
+import { openFront, type Front } from "../../../simulator/cloud/front";
+import { gaps } from "../../../simulator/cloud/gaps";
+import { withMoto } from "../../../scripts/setup/moto";
+import { startMoto, type Moto } from "../../../simulator/cloud/moto";
+import { services } from "../../../simulator/plugins/aws/settings";
+import type { Engine } from "../../../simulator/plugins/engine";
+import type { Values } from "../../../simulator/plugins/lib/wire";
+import { Folder } from "../../../simulator/plugins/tools";
 
 export const region = "us-east-1";
 
@@ -33,7 +34,7 @@ export class AwsStage {
   static async open(): Promise<AwsStage> {
     const logs = mkdtempSync(join(tmpdir(), "pgha-moto-"));
     const folder = new Folder();
-    const [moto, provider] = await Promise.all([startMoto(logs), folder.start("aws")]);
+    const [moto, provider] = await Promise.all([startMoto(withMoto(), logs), folder.start("aws")]);
     // No machines, but all else that moto lacks.
     const front = await openFront(moto.url, [gaps(clientsOf(moto.url, region))]);
     const url = `http://127.0.0.1:${front.port}`;

@@ -20,7 +20,7 @@ export class CertificateAuthority {
     openssl("req", "-x509", ...newKey, "-days", "1", "-subj", "/CN=test CA", ...files);
   }
 
-  /** Makes a key pair, anew when there is one. */
+  /** Makes a key pair; replaces one that exists. */
   pair(commonName: string): Pair {
     const file = (ending: string) => join(this.folder, `${commonName}.${ending}`);
     openssl("req", ...newKey, "-subj", `/CN=${commonName}`, "-keyout", file("key"), "-out", file("csr"));

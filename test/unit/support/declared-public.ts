@@ -1,6 +1,6 @@
-import { rules, type Group } from "../../../components/aws/flows";
-import { isPrivate, parseCidr } from "../../../components/cidr";
-import type { Settings } from "../../../components/settings";
+import { rules, type Group } from "../../../settings/aws/flows";
+import { isPrivate, parseCidr } from "../../../settings/cidr";
+import type { Settings } from "../../../settings/schema";
 
 /** What the settings open to networks that are not private: every other such rule is a mistake. */
 export function declaredPublic(

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheDir } from "../../../scripts/env";
+import { cacheDir } from "../../../ops/env";
 import { etcdRelease } from "../../../scripts/setup/versions";
 
 async function freePort(): Promise<number> {
@@ -58,4 +58,19 @@ export class TestEtcd {
   stop(): void {
     this.process.kill("SIGKILL");
   }
+}
+
+/**
+ * A member of its own for the tests of a `describe`, ended after them; they are skipped where etcd's program is missing.
+ * @param folder for its data
+ */
+export function ownEtcd(folder: () => string): () => TestEtcd {
+  let etcd: TestEtcd | undefined;
+  before(async function () {
+    const program = etcdProgram();
+    if (!program) return this.skip();
+    etcd = await TestEtcd.start(program, folder());
+  });
+  after(() => etcd?.stop());
+  return () => etcd!;
 }

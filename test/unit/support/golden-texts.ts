@@ -2,13 +2,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { brief } from "../../../cloud-init/installer";
 
+/** Folders of the services, with their programs. */
+const serviceFolders = readdirSync(join(__dirname, "../../../cloud-init/services"), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => `cloud-init/services/${name}`);
+
 const root = join(__dirname, "../../..");
 
 /**
  * Scripts and programs that are sent to machines as they are in the repository, with or without their comments: a change of one
  * is a change of that file, and need not be shown once more for each node.
  */
-const repositoryFiles = ["cloud-init", "cloud-init/converge", "cloud-init/programs"]
+const repositoryFiles = ["cloud-init", "cloud-init/converge", ...serviceFolders]
   .flatMap((folder) =>
     readdirSync(join(root, folder), { withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))

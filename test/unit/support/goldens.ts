@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { haproxySecrets } from "../../../cloud-init/haproxy";
+import { haproxySecrets } from "../../../cloud-init/services/haproxy/files";
+import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
 import type { File } from "../../../cloud-init/file";
 import { nodeFiles } from "../../../cloud-init/node-files";
 import { programs } from "../../../cloud-init/program";
-import { clusterSql } from "../../../cloud-init/sql";
-import { settingsFromConfig } from "../../../components/load-settings";
-import { makePlan, roles, type Node, type Plan } from "../../../components/plan";
+import { clusterSql } from "../../../cloud-init/services/patroni/sql";
+import { settingsFromConfig } from "../../../settings/load";
+import { makePlan, type Node, type Plan } from "../../../settings/plan";
+import { roles } from "../../../settings/roles";
 import { stackConfig } from "./config";
 import { withoutRepositoryFiles } from "./golden-texts";
 import { resourceFiles } from "./golden-resources";
@@ -41,7 +43,7 @@ export async function renderGoldens(): Promise<Goldens> {
 
 /**
  * Everything a stack is made of: `resources/COMPONENT.yaml`, and the files of every node in `NODE/`. What a role's nodes
- * all have alike is there once, in `ROLE/`: so a change of a setting is shown once.
+ * all have alike exists once, in `ROLE/`: so a change of a setting is shown once.
  */
 export async function renderStack(stack: string, config: Record<string, string>): Promise<Goldens> {
   const run = await runIndex(config, { stack });
@@ -84,9 +86,9 @@ function withoutFiles(command: string, files: File[]): string {
   }, command);
 }
 
-/** A node's files with secrets in them, these masked. Its key pair is no rendered file. */
+/** A node's files with secrets in them, these masked. Its key pair is not a rendered file. */
 function secretFiles(plan: Plan, node: Node): File[] {
-  if (node.role === "haproxy") return [haproxySecrets(secretMark)];
+  if (node.role === "haproxy") return [haproxySecrets(secretMark), pgbouncerSecrets(secretMark)];
   if (node.role === "postgresql") return [clusterSql(plan, { owner: secretMark, user: secretMark })];
   return [];
 }
@@ -110,7 +112,7 @@ export function readGoldens(): Goldens {
   );
 }
 
-/** Writes the golden files anew. @returns paths of those that are new, changed or gone */
+/** Rewrites the golden files. @returns paths of those that are new, changed or gone */
 export async function writeGoldens(): Promise<string[]> {
   const [old, goldens] = [readGoldens(), await renderGoldens()];
   const changed = [...new Set([...old.keys(), ...goldens.keys()])].filter(

@@ -15,7 +15,6 @@ export const awsOutputs: Record<string, (name: string, inputs: Properties) => Pr
   "aws:ec2/routeTable:RouteTable": nothing,
   "aws:ec2/route:Route": nothing,
   "aws:ec2/routeTableAssociation:RouteTableAssociation": nothing,
-  "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": nothing,
   "aws:ec2/securityGroup:SecurityGroup": nothing,
   "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": nothing,
   "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": nothing,

@@ -1,9 +1,10 @@
 import type { File } from "../../../cloud-init/file";
-import { haproxySecrets } from "../../../cloud-init/haproxy";
-import { scramVerifier } from "../../../cloud-init/scram";
-import { clusterSql } from "../../../cloud-init/sql";
-import { tls } from "../../../cloud-init/tls";
-import type { Node, Plan } from "../../../components/plan";
+import { haproxySecrets } from "../../../cloud-init/services/haproxy/files";
+import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
+import { scramVerifier } from "../../../cloud-init/services/patroni/scram";
+import { clusterSql } from "../../../cloud-init/services/patroni/sql";
+import { tls } from "../../../settings/tls";
+import type { Node, Plan } from "../../../settings/plan";
 import { placeholder } from "./placeholders";
 
 /** A node's secret files with placeholders in them, as its converge step gets them. */
@@ -15,7 +16,8 @@ export function secretFiles(plan: Plan, node: Node): File[] {
     mode: "0600",
     content: `-----BEGIN PRIVATE KEY-----\n${placeholder.for(node.name)}\n`,
   };
-  if (node.role === "haproxy") return [key, haproxySecrets(placeholder.for("stats"))];
+  if (node.role === "haproxy")
+    return [key, haproxySecrets(placeholder.for("stats")), pgbouncerSecrets(placeholder.for("lookup"))];
   if (node.role === "etcd") return [key];
   const verifier = (use: string) => scramVerifier(placeholder.for(use), Buffer.alloc(16, use));
   return [key, clusterSql(plan, { owner: verifier("owner"), user: verifier("user") })];

@@ -129,15 +129,19 @@ function rows(socket: Socket, names: string[], table: string[][]): void {
 export class FakeHaproxy {
   /** Whom the relay takes for the leader. */
   leader = "";
+  /** Whom it sends writes to (`proc.leader`); none after a reload, until it has asked. */
+  led: string | undefined = "postgresql2";
   /** What came in, in order: names the relay was asked for, commands of the admin socket but those for the door. */
   readonly seen: string[] = [];
   /** The map of the node that nobody is let in to, with the moment until when, ms since the epoch. */
   leaving: [string, number][] = [];
   /** Called when a node is put there. */
   onLeaving: () => void = () => undefined;
-  /** The admin socket answers nothing. */
+  /** The admin socket answers nothing, or nothing about who is to wait at the door. */
   frozen = false;
+  doorFrozen = false;
   private readonly admin: Server;
+  private readonly open = new Set<Socket>();
   private readonly relay = createHttpServer((request, response) => {
     const name = request.url!.slice(1);
     this.seen.push(`${name}?`);
@@ -146,11 +150,18 @@ export class FakeHaproxy {
 
   constructor(readonly path: string) {
     this.admin = createServer((socket) => {
+      this.open.add(socket);
+      socket.on("error", () => undefined).on("close", () => this.open.delete(socket));
       socket.once("data", (data) => {
         if (this.frozen) return;
         const line = data.toString().trim();
+        if (line === "get var proc.leader") {
+          socket.end(this.led ? `proc.leader: type=str value=<${this.led}>\n` : "proc.leader: not found\n");
+          return;
+        }
         const [clear, add] = line.split("; ");
         if (clear === "clear map virt@leaving") {
+          if (this.doorFrozen) return;
           const [name, until] = add?.replace("add map virt@leaving ", "").split(" ") ?? [];
           this.leaving = name ? [[name, Number(until)]] : [];
           if (name) this.onLeaving();
@@ -170,6 +181,8 @@ export class FakeHaproxy {
   }
 
   async close(): Promise<void> {
+    for (const socket of this.open) socket.destroy();
+    this.relay.closeAllConnections();
     await Promise.all([this.admin, this.relay].map((server) => new Promise((resolve) => server.close(resolve))));
   }
 }

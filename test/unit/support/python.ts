@@ -1,7 +1,12 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const programs = join(__dirname, "../../../cloud-init/programs");
+const cloudInit = join(__dirname, "../../../cloud-init");
+const services = join(cloudInit, "services");
+
+/** Where Python finds the programs of the machines, which are in one folder there. */
+export const pythonPath = [cloudInit, ...readdirSync(services).map((name) => join(services, name))].join(":");
 
 /**
  * Runs Python code beside the programs for machines and gives back what it leaves in `result`.
@@ -19,7 +24,7 @@ export function python<T>(code: string, given: unknown = null): T {
   const { status, stdout, stderr, error } = spawnSync("python3", ["-B", "-c", script], {
     input: JSON.stringify(given),
     encoding: "utf8",
-    env: { PATH: process.env.PATH, PYTHONPATH: programs },
+    env: { PATH: process.env.PATH, PYTHONPATH: pythonPath },
     timeout: 25_000,
   });
   if (error) throw error;

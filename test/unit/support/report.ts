@@ -1,5 +1,5 @@
 /** Made-up reports of drills, as rich as real ones. */
-import { clocks } from "../../../components/clocks";
+import { clocks } from "../../../settings/clocks";
 import { drillClocks } from "../../../ops/drill/clocks";
 import type { DrillResult, LayerEvent, Report, Throughput } from "../../../ops/drill/model";
 import { randomFrom } from "../../../ops/drill/plan";

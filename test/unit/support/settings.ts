@@ -1,6 +1,7 @@
-import { makePlan, type Plan } from "../../../components/plan";
-import { SettingsError, type Fault } from "../../../components/faults";
-import { parseSettings, type Settings, type Surroundings } from "../../../components/settings";
+import { makePlan, type Plan } from "../../../settings/plan";
+import { SettingsError, type Fault } from "../../../settings/faults";
+import { parseSettings } from "../../../settings/parse";
+import type { Settings, Surroundings } from "../../../settings/schema";
 
 type Raw = Record<string, unknown>;
 

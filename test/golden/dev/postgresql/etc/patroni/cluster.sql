@@ -1,5 +1,6 @@
--- Written by pgha. Run by the leader as postgres, on the database postgres.
-SET log_min_error_statement = panic; -- a failing statement with a verifier in it must not reach the journal
+-- Written by pgha. Run by the leader as postgres, on the database postgres, in a session that logs no statement
+-- (`superuser_options` in converge/postgresql.sh): there are verifiers in these.
+SET search_path = pg_catalog, pg_temp;
 SELECT 'CREATE ROLE app_owner' WHERE to_regrole('app_owner') IS NULL \gexec
 SELECT 'CREATE ROLE app' WHERE to_regrole('app') IS NULL \gexec
 SELECT 'CREATE ROLE pgbouncer' WHERE to_regrole('pgbouncer') IS NULL \gexec
@@ -11,8 +12,10 @@ REVOKE CONNECT, TEMPORARY ON DATABASE app FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE app TO app;
 GRANT CONNECT ON DATABASE app TO pgbouncer;
 \connect app
+SET search_path = pg_catalog, pg_temp; -- nothing the owner has made there stands for a name below
 BEGIN;
 -- The owner makes tables; the application's user works with the rows of all of them, present and future.
+CREATE SCHEMA IF NOT EXISTS public; -- he may have dropped it
 ALTER SCHEMA public OWNER TO app_owner;
 GRANT USAGE ON SCHEMA public TO app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
@@ -22,14 +25,16 @@ ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT USAGE, SELECT
 CREATE SCHEMA IF NOT EXISTS pgha;
 REVOKE ALL ON SCHEMA pgha FROM PUBLIC;
 GRANT USAGE ON SCHEMA pgha TO pgbouncer;
--- PgBouncer asks for the verifier of whoever logs in; never for a superuser's.
-CREATE OR REPLACE FUNCTION pgha.lookup(login text, OUT name text, OUT verifier text)
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
-  AS $$ SELECT rolname::text, rolpassword FROM pg_authid
-        WHERE rolname = login AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
+-- PgBouncer asks for the verifier of whoever logs in. It gets those of the two roles that come through it, and only a SCRAM
+-- verifier: where there is none PgBouncer takes the word md5 for the password.
+CREATE OR REPLACE FUNCTION pgha.lookup(login pg_catalog.text, OUT name pg_catalog.text, OUT verifier pg_catalog.text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
+        WHERE rolname = login AND rolname IN ('app_owner', 'app') AND rolpassword LIKE 'SCRAM-SHA-256%'
+          AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
           AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) $$;
-REVOKE ALL ON FUNCTION pgha.lookup(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgha.lookup(text) TO pgbouncer;
+REVOKE ALL ON FUNCTION pgha.lookup(pg_catalog.text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgha.lookup(pg_catalog.text) TO pgbouncer;
 CREATE TABLE IF NOT EXISTS pgha.converged (one boolean PRIMARY KEY DEFAULT true CHECK (one), sha256 text NOT NULL);
 INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;
 COMMIT;

@@ -1,0 +1,40 @@
+import { keyPair } from "../../../settings/tls";
+import type { JournalRule, Service } from "../service";
+
+/**
+ * Messages of HAProxy 3.0. It says everything twice; the copies that begin with a level are left out. `leaders` is what is
+ * checked; what follows it says so once more ("via leaders/..."), which is left out, too.
+ */
+const rules: JournalRule[] = [
+  [/^Server (leaders\S+) is DOWN, reason: .*"(does not lead)".*/, "server-down", "$1: $2"],
+  [/^Server (leaders\S+) is DOWN, reason: (.*?), (?:info: .*, )?check duration.*/, "server-down", "$1: $2"],
+  [/^Server (leaders\S+) is DOWN\b.*/, "server-down", "$1"],
+  [/^Server (leaders\S+) is UP\b.*/, "server-up", "$1"],
+  // Where reads go is not a step of a failover.
+  [/^Server (replicas\S+) is (DOWN|UP)\b.*/, "note", "$1: $2"],
+  [/^backend (\S+) has no server available!/, "note", "$1 has no server"],
+];
+
+export const haproxy: Service = {
+  unit: "haproxy",
+  role: "haproxy",
+  ports: ["write", "read", "stats", "health", "balancedWrite", "balancedRead", "balancedPooled", "role", "hold"],
+  secrets: ["/etc/haproxy/secrets.cfg"],
+  reactions: [
+    [
+      {
+        files: ["*/haproxy.service.d/*"],
+        kind: "restart",
+        text: "HAProxy restarts and drops its connections, one proxy at a time; PgBouncer's clients wait",
+      },
+    ],
+    [
+      {
+        files: ["/etc/haproxy/*", keyPair, "*/hold.lua"],
+        kind: "reload",
+        text: "HAProxy reloads; connections stay",
+      },
+    ],
+  ],
+  journal: { layer: "haproxy", rules },
+};

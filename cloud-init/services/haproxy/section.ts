@@ -1,0 +1,27 @@
+import type { Clock } from "../../../settings/clocks";
+
+/** A section of HAProxy's configuration: its first line, then the others, indented. */
+export const section = (head: string, lines: string[]) => [head, ...lines.map((line) => `  ${line}`)].join("\n");
+
+/** How servers are checked, and that sessions end with their server's role: a client that stays would talk to nobody. */
+export const checked = (clock: Clock) =>
+  [
+    "default-server",
+    `inter ${clock.checkInterval}ms`,
+    `fastinter ${clock.checkFast}ms`,
+    `downinter ${clock.checkDown}ms`,
+    `fall ${clock.fall}`,
+    `rise ${clock.rise}`,
+    cutWhenDown,
+  ].join(" ");
+
+export const cutWhenDown = "on-marked-down shutdown-sessions";
+
+/** How long one health check may take after it has connected, milliseconds. */
+export const checkTimeout = (clock: Clock) => Math.max(1000, clock.checkInterval);
+
+/**
+ * What is logged of a client's session: its own address, the one a server sees, the frontend, the server, and how it ended if it
+ * did already ("--": it goes on). `pgha status` reads it (ops/status/logins.ts).
+ */
+export const clientLine = "client %ci:%cp as %bi:%bp by %f to %s %ts";

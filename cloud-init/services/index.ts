@@ -1,0 +1,43 @@
+/**
+ * Every service, in the order of roles and of starting. Whatever lists services is made from these records, or is a
+ * `Record<ServiceName, ...>`, which does not compile while one is missing.
+ */
+import type { Switches } from "../../settings/clocks";
+import type { Role } from "../../settings/roles";
+import { etcd } from "./etcd/record";
+import { gate } from "./gate/record";
+import { guard } from "./guard/record";
+import { haproxy } from "./haproxy/record";
+import { patroni } from "./patroni/record";
+import { pgbouncer } from "./pgbouncer/record";
+import type { Service } from "./service";
+import { witness } from "./witness/record";
+
+export const services = { etcd, witness, patroni, guard, haproxy, pgbouncer, gate } satisfies Record<string, Service>;
+
+export type ServiceName = keyof typeof services;
+
+const all = Object.entries(services) as [ServiceName, Service][];
+
+/** Services that a node of a role may have, by name. */
+export const possibleServices = (role: Role): [ServiceName, Service][] =>
+  all.filter(([, service]) => service.role === role);
+
+/** Units of the services that a node of a role may have. */
+export const possibleUnits = (role: Role): string[] => possibleServices(role).map(([, { unit }]) => unit);
+
+/** journalctl's options for what the daemons of a role write. PostgreSQL writes to the journal of Patroni, which starts it. */
+export const journalOf = (role: Role): string =>
+  possibleUnits(role)
+    .map((unit) => `-u ${unit}`)
+    .join(" ");
+
+/** Services that it has with this clock. */
+export const servicesOf = (role: Role, clock: Switches): [ServiceName, Service][] =>
+  possibleServices(role).filter(([, { on }]) => on?.(clock) ?? true);
+
+/** Units of those. */
+export const unitsOf = (role: Role, clock: Switches): string[] => servicesOf(role, clock).map(([, { unit }]) => unit);
+
+/** The service of a unit; undefined: it is none of ours. */
+export const serviceOf = (unit: string): ServiceName | undefined => all.find(([, { unit: its }]) => its === unit)?.[0];

@@ -1,0 +1,60 @@
+/** The endpoint of a rehearsed stack, as clients inside its VPC find it. */
+import assert from "node:assert/strict";
+import { Socket } from "node:net";
+import { Client } from "pg";
+import { loadCluster } from "../../ops/cluster";
+import type { FailedLogins } from "../../ops/status/model";
+import type { Balancer } from "../../simulator/cloud/balancer";
+import { until, type TestStack } from "../../simulator/stack";
+
+const doors = ["writeUrl", "readUrl", "pooledUrl"] as const;
+
+/**
+ * Every port of the endpoint leads by the load balancer to where it should, under the endpoint's own name; and each proxy answers
+ * the balancer's health checks with yes. Whoever guesses passwords there is known by his own address, not by the balancer's.
+ */
+export async function endpointServes(stack: TestStack, balancer: Balancer): Promise<void> {
+  const { outputs } = await loadCluster(stack.name);
+  const { host } = outputs.endpoint!;
+  for (const door of doors) {
+    const { hostname, port, username, password, pathname } = new URL(outputs[door]);
+    assert.equal(hostname, host, `${door} names the endpoint`);
+    const health = await balancer.health(Number(port));
+    assert.ok(Object.values(health).length > 0, `${door}: proxies are behind it`);
+    for (const [proxy, code] of Object.entries(health)) assert.equal(code, 200, `${door}: ${proxy} says it serves`);
+    const at = await balancer.port(Number(port));
+    const login = (secret: string) =>
+      new Client({
+        host: "127.0.0.1",
+        port: at,
+        user: username,
+        password: secret,
+        database: pathname.slice(1),
+        ssl: { ca: outputs.caCertificate, servername: host },
+        connectionTimeoutMillis: 5000,
+        stream: () => from(guesser),
+      });
+    await assert.rejects(login("guessed").connect(), /password|authentication/i, `${door}: a wrong password`);
+    const client = login(password);
+    await client.connect();
+    const { rows } = await client.query<{ replica: boolean }>("SELECT pg_is_in_recovery() AS replica");
+    assert.equal(rows[0]!.replica, door === "readUrl", `${door} leads to a ${rows[0]!.replica ? "replica" : "leader"}`);
+    await client.end();
+  }
+  await until(`pgha status to show ${doors.length} failed logins from ${guesser}`, 10, async () => {
+    const { stdout } = await stack.pgha("status", "--json");
+    const { most } = (JSON.parse(stdout) as { failedLogins: FailedLogins }).failedLogins;
+    return most.some(({ address, count }) => address === guesser && count >= doors.length);
+  });
+}
+
+/** Where the test's clients come from. What the proxies see of it they have from the load balancer alone. */
+const guesser = "127.0.0.77";
+
+/** Connects from an address of this machine's own. */
+function from(localAddress: string): Socket {
+  const socket = new Socket();
+  const connect = socket.connect.bind(socket) as (options: object) => Socket;
+  socket.connect = ((port: number, host: string) => connect({ port, host, localAddress })) as typeof socket.connect;
+  return socket;
+}

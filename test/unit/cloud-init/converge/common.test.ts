@@ -1,0 +1,389 @@
+import assert from "node:assert/strict";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { bash, self, temporaryFolder } from "../../support/bash";
+
+const library = join(__dirname, "../../../../cloud-init/converge/common.sh");
+
+/** The library of the converge step, run by real bash on files of this process's user below a temporary folder. */
+describe("converge library", () => {
+  const folder = temporaryFolder();
+  const root = () => join(folder(), "root");
+  const stages = () => join(folder(), "stages");
+  let me: string;
+  before(() => (me = self()));
+  beforeEach(() => {
+    rmSync(root(), { recursive: true, force: true });
+    for (const path of [root(), stages(), join(folder(), "bin")]) mkdirSync(path, { recursive: true });
+  });
+
+  /** Runs statements after the library, as a node's script does. $R is where its files go. */
+  const run = (statements: string) =>
+    bash(
+      `NODE=etcd1 JOURNAL="-u etcd" CLUSTER=test ADDRESS=10.9.9.9 ETCD_ENDPOINTS=https://10.9.9.9:2379
+       mktemp() { command mktemp -d "$STAGES/XXXXXX"; } # the library's own place for it belongs to root
+       source "${library}"
+       ${statements}`,
+      { env: { R: root(), STAGES: stages(), ME: me, PATH: `${join(folder(), "bin")}:${process.env.PATH}` } },
+    );
+
+  /** As `run`; must succeed, and gives what it printed. */
+  function ran(statements: string): string {
+    const { code, stdout, stderr } = run(statements);
+    assert.equal(code, 0, stderr);
+    assert.equal(stderr, "");
+    return stdout.trim();
+  }
+
+  function put(path: string, content: string, mode = 0o644): void {
+    const file = join(root(), path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+    chmodSync(file, mode);
+  }
+  const modeOf = (path: string) => (statSync(join(root(), path)).mode & 0o7777).toString(8);
+  const read = (path: string) => readFileSync(join(root(), path), "utf8");
+  const command = (name: string, text: string) => {
+    writeFileSync(join(folder(), "bin", name), `#!/bin/bash\n${text}\n`);
+    chmodSync(join(folder(), "bin", name), 0o755);
+  };
+
+  describe("staging", () => {
+    it("changes nothing yet, and leaves nothing behind", () => {
+      ran('stage_file "$R/etc/a.conf" "$ME" 0644 <<<new; [[ $(cat "$stage$R/etc/a.conf") == new ]]');
+      assert.deepEqual(readdirSync(root()), []);
+      assert.deepEqual(readdirSync(stages()), []);
+    });
+
+    it("leaves nothing behind when it fails, either", () => {
+      const { code, stderr } = run('stage_file "$R/a" "$ME" 0600 <<<secret; fail "no luck"; echo not reached');
+      assert.equal(code, 1);
+      assert.equal(stderr, "etcd1: no luck\n");
+      assert.deepEqual(readdirSync(stages()), []);
+    });
+
+    it("keeps staged files from everybody else", () => {
+      assert.equal(
+        ran('stage_file "$R/etc/a" "$ME" 0644 <<<x; stat -c %a "$stage$R/etc/a" "$stage$R/etc"'),
+        "600\n700",
+      );
+    });
+  });
+
+  describe("find_changes", () => {
+    const changes = (stage: string) =>
+      ran(`${stage}\nfind_changes; printf '%s\\n' "\${!changed[@]}"`)
+        .split("\n")
+        .map((path) => path.replace(`${root()}/`, ""))
+        .filter(Boolean)
+        .sort();
+
+    it("finds what is new, and what differs in content or mode; nothing else", () => {
+      put("same", "one\n", 0o640);
+      put("content", "old\n", 0o640);
+      put("mode", "one\n", 0o644);
+      const stage = ["same", "mode", "new"].map((name) => `stage_file "$R/${name}" "$ME" 0640 <<<one`).join("\n");
+      assert.deepEqual(changes(`${stage}\nstage_file "$R/content" "$ME" 0640 <<<two`), ["content", "mode", "new"]);
+    });
+
+    it("finds a file of another owner", () => {
+      put("file", "one\n", 0o640);
+      assert.deepEqual(changes('stage_file "$R/file" somebody:else 0640 <<<one'), ["file"]);
+    });
+
+    it("finds nothing when everything is in place", () => {
+      put("file", "one\n", 0o600);
+      assert.deepEqual(changes('stage_file "$R/file" "$ME" 0600 <<<one'), []);
+    });
+  });
+
+  describe("install_files", () => {
+    it("puts changed files in place with their modes, in folders others may pass through", () => {
+      ran(`stage_file "$R/etc/deep/a.conf" "$ME" 0640 <<<one
+           stage_file "$R/etc/b.key" "$ME" 0600 <<<two
+           find_changes; install_files`);
+      assert.equal(read("etc/deep/a.conf"), "one\n");
+      assert.deepEqual([modeOf("etc/deep/a.conf"), modeOf("etc/b.key"), modeOf("etc/deep")], ["640", "600", "755"]);
+      assert.deepEqual(readdirSync(join(root(), "etc")).sort(), ["b.key", "deep"], "no half-written file is left");
+    });
+
+    it("leaves alone what has not changed", () => {
+      put("a", "one\n", 0o600);
+      const before = statSync(join(root(), "a")).ino;
+      ran('stage_file "$R/a" "$ME" 0600 <<<one; stage_file "$R/b" "$ME" 0600 <<<two; find_changes; install_files');
+      assert.equal(statSync(join(root(), "a")).ino, before);
+      assert.equal(read("b"), "two\n");
+    });
+
+    it("replaces a file in one step: whoever has the old one open goes on reading it", () => {
+      put("a", "old\n");
+      const seen = ran(
+        'exec 5<"$R/a"; stage_file "$R/a" "$ME" 0644 <<<new; find_changes; install_files; cat <&5 "$R/a"; cat <&5',
+      );
+      assert.equal(seen, "new\nold");
+    });
+
+    it("brings everything to rest: a second run finds nothing", () => {
+      const stage = 'stage_file "$R/etc/a" "$ME" 0640 <<<one; find_changes; echo "${!changed[@]}"';
+      assert.equal(ran(`${stage}; install_files`), join(root(), "etc/a"));
+      assert.equal(ran(stage), "");
+    });
+  });
+
+  describe("has_changed", () => {
+    const answer = (...patterns: string[]) =>
+      ran(`changed=([/etc/etcd/etcd.yml]=1 [/etc/systemd/system/x.service]=1)
+           if has_changed ${patterns.map((pattern) => `'${pattern}'`).join(" ")}; then echo yes; else echo no; fi`);
+
+    it("knows paths and patterns", () => {
+      assert.equal(answer("/etc/etcd/etcd.yml"), "yes");
+      assert.equal(answer("/etc/etcd/*"), "yes");
+      assert.equal(answer("/nothing", "*/x.service"), "yes");
+      assert.equal(answer("/etc/etcd"), "no");
+      assert.equal(answer("/etc/patroni/*", "*/y.service"), "no");
+    });
+
+    it("says no when nothing has changed", () => assert.equal(ran("has_changed '*' || echo no"), "no"));
+  });
+
+  describe("stage_for_check", () => {
+    it("copies the staged files so that each names the others' copies; what is installed stays out of it", () => {
+      put("etc/main.cfg", "installed\n");
+      const text = ran(
+        `stage_file "$R/etc/main.cfg" "$ME" 0644 <<<"include $R/etc/other.cfg, $R/tls/key and $R/tls/else"
+         stage_file "$R/etc/other.cfg" "$ME" 0644 <<<"key $R/tls/key"
+         stage_file "$R/tls/key" "$ME" 0600 <<<secret
+         copy=$(stage_for_check); cat "$copy$R"/etc/*.cfg | sed "s#$copy#COPY#g"; stat -c %a "$copy$R/tls/key"`,
+      );
+      const at = `COPY${root()}`;
+      assert.equal(text, `include ${at}/etc/other.cfg, ${at}/tls/key and ${root()}/tls/else\nkey ${at}/tls/key\n600`);
+      assert.equal(read("etc/main.cfg"), "installed\n");
+    });
+
+    it("is not a staged file itself: nothing of it is installed", () => {
+      ran('stage_file "$R/a" "$ME" 0644 <<<one; copy=$(stage_for_check); find_changes; install_files');
+      assert.deepEqual(readdirSync(root()), ["a"]);
+    });
+  });
+
+  describe("wait_for", () => {
+    it("goes on as soon as the command succeeds", () => {
+      assert.equal(ran('tries=0; third() { ((++tries == 3)); }; wait_for 5 "the third try" third; echo $tries'), "3");
+    });
+
+    it("hands its arguments to the command", () => {
+      assert.equal(
+        ran('same() { [[ $1 == "a b" && $2 == c ]]; }; wait_for 1 "equality" same "a b" c; echo done'),
+        "done",
+      );
+    });
+
+    it("fails after its deadline and says what was awaited, and where to look", () => {
+      const { code, stdout, stderr } = run('wait_for 1 "a miracle" false; echo not reached');
+      assert.equal(code, 1);
+      assert.equal(stdout, "");
+      assert.match(stderr, /^etcd1: waited 1 s for: a miracle. .*journalctl -u etcd/);
+    });
+  });
+
+  describe("in_turn", () => {
+    beforeEach(() => command("setpriv", 'while [[ $1 == -* ]]; do shift 2; done; exec "$@"'));
+    const held = () => join(root(), "held");
+
+    it("runs while the lock is held, and gives it back", () => {
+      command(
+        "etcdctl",
+        `trap 'rm ${held()}; exit' TERM\ntouch ${held()}; echo /pgha/test/turn/1\nwhile :; do sleep 0.02; done`,
+      );
+      assert.equal(
+        ran("work() { [[ -e $R/held ]] && echo held; }; in_turn work; [[ -e $R/held ]] || echo free"),
+        "held\nfree",
+      );
+    });
+
+    it("gives the lock back when the work fails", () => {
+      command(
+        "etcdctl",
+        `trap 'rm ${held()}; exit' TERM\ntouch ${held()}; echo /pgha/test/turn/1\nwhile :; do sleep 0.02; done`,
+      );
+      const { code, stderr } = run('work() { fail "broken"; }; in_turn work');
+      assert.equal(code, 1);
+      assert.match(stderr, /etcd1: broken/);
+      assert.ok(
+        bash(`for i in {1..500}; do [[ -e ${held()} ]] || exit 0; sleep 0.02; done; exit 1`).code === 0,
+        "still held",
+      );
+    });
+
+    it("says why when there is no lock to be had", () => {
+      command("etcdctl", "echo 'context deadline exceeded' >&2; exit 1");
+      const { code, stdout, stderr } = run("work() { echo worked; }; in_turn work");
+      assert.equal(code, 1);
+      assert.equal(stdout, "");
+      assert.match(stderr, /etcd1: .*turn.*: .*context deadline exceeded/);
+    });
+  });
+});
+
+const databasePart = join(__dirname, "../../../../cloud-init/converge/postgresql.sh");
+
+/** How a database node hands over and restarts, run by real bash against a Patroni that is a function of the shell. */
+describe("converge of a database node", () => {
+  const folder = temporaryFolder();
+
+  interface Member {
+    name: string;
+    role?: string;
+    state?: string;
+    api_url?: string;
+  }
+  const leader: Member = { name: "postgresql1", role: "leader", state: "running" };
+  const standby = (n: number, change: Partial<Member> = {}): Member => ({
+    name: `postgresql${n}`,
+    role: "quorum_standby",
+    state: "streaming",
+    ...change,
+  });
+
+  /**
+   * Runs statements after both parts of a node's script. GET /cluster gives these members, whose last entry stays; a POST is
+   * noted, and what was asked for is done at once unless it is `refused`.
+   */
+  function run(
+    statements: string,
+    views: Member[][],
+    { node = "postgresql1", refused = false, synchronous = "quorum" } = {},
+  ) {
+    const log = join(folder(), "log");
+    const here = join(folder(), "views");
+    rmSync(here, { recursive: true, force: true });
+    rmSync(log, { force: true });
+    rmSync(join(folder(), "done"), { force: true });
+    mkdirSync(here);
+    views.forEach((members, index) => writeFileSync(join(here, String(index)), JSON.stringify({ members })));
+    const ran = bash(
+      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
+       mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
+       source "${library}"; source "${databasePart}"
+       switchover_lock=$DIR/lock
+       rest() {
+         local views=("$DIR"/views/*)
+         case "$*" in
+           *"-X POST"*) echo "POST $*" | sed 's/ -[^{]*-d / /; s#https://[^/]*##' >>"$DIR/log"; ${refused ? "return 22" : 'touch "$DIR/done"'} ;;
+           */patroni) echo '{"failsafe_mode_is_active":true}'; echo asked >>"$DIR/log" ;;
+           */cluster) cat "\${views[0]}"; ((\${#views[@]} == 1)) || rm "\${views[0]}" ;;
+         esac
+       }
+       is_leader() { [[ $NODE == postgresql1 && ! -e $DIR/done ]]; }
+       healthy() { :; }
+       sleep() { SECONDS=$((SECONDS + 1)); echo waits >>"$DIR/log"; }
+       flock() { [[ \${BUSY:-} != 1 ]]; }
+       systemctl() { echo "systemctl $*" >>"$DIR/log"; }
+       pending_restart() { [[ \${PENDING:-1} == 1 ]]; }
+       lowered() { [[ \${LOWERED:-} == 1 ]]; }
+       ${statements}`,
+      { env: { DIR: folder() } },
+    );
+    const done = existsSync(log) ? readFileSync(log, "utf8").trim().split("\n") : [];
+    return { ...ran, done };
+  }
+  const free = 'POST {"leader":"postgresql1"} /switchover';
+  const named = (n: number) => `POST {"leader":"postgresql1","candidate":"postgresql${n}"} /switchover`;
+
+  it("hands over without a name when any standby may take over", () => {
+    const { code, done, stderr } = run("give_way", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual([code, done, stderr], [0, [free], ""]);
+  });
+
+  it("takes a configuration for taken up once two further rounds of Patroni have begun", () => {
+    const asked = `own_state() { echo "$now"; }; for now in 5 5 6 6 6 7 7; do if taken_up; then echo "$now"; fi; done`;
+    assert.equal(run(asked, [[leader]]).stdout.trim(), "7\n7");
+  });
+
+  it("waits a little for a standby that has just restarted", () => {
+    const restarted = [leader, standby(2), standby(3, { role: "replica" })];
+    const { done } = run("give_way", [restarted, restarted, [leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, ["waits", "waits", free]);
+  });
+
+  it("names one when not all may take over", () => {
+    for (const unfit of [{ role: "replica" }, { state: "starting" }]) {
+      const { done } = run("give_way", [[leader, standby(2, unfit), standby(3)]]);
+      assert.deepEqual([...new Set(done)], ["waits", named(3)]);
+      assert.ok(done.length > 25 && done.length < 35, `${done.length} looks`);
+    }
+  });
+
+  it("waits while a member is in failsafe mode, and goes on in the end", () => {
+    const api_url = "https://10.9.9.3:8008/patroni";
+    const { done } = run("give_way", [[leader, standby(2), standby(3, { api_url })]]);
+    assert.deepEqual([...new Set(done)], ["asked", "waits", free]);
+  });
+
+  it("names the only one there is, at once", () => {
+    assert.deepEqual(run("give_way", [[leader, standby(2)]]).done, [named(2)]);
+  });
+
+  it("takes whoever streams where the stack wants none synchronous", () => {
+    const members = [leader, standby(2, { role: "replica" }), standby(3, { role: "replica" })];
+    assert.deepEqual(run("give_way", [members], { synchronous: "off" }).done, [free]);
+  });
+
+  it("does nothing when it leads no more", () => {
+    assert.deepEqual(run("give_way; echo on", [[leader]], { node: "postgresql2" }), {
+      code: 0,
+      done: [],
+      stdout: "on\n",
+      stderr: "",
+    });
+  });
+
+  const refusals: [string, string, Member[], object, RegExp][] = [
+    ["nobody may take over", "give_way", [leader, standby(2, { role: "replica" })], {}, /no synchronous standby/],
+    [
+      "a switchover is under way",
+      "BUSY=1; give_way",
+      [leader, standby(2)],
+      {},
+      /a switchover has been under way for 60 s/,
+    ],
+    ["Patroni refuses", "give_way", [leader, standby(2)], { refused: true }, /Patroni did not switch over/],
+    ["it does not come back", "healthy() { false; }; give_way", [leader, standby(2)], {}, /another node to lead/],
+  ];
+  for (const [name, statements, members, options, message] of refusals) {
+    it(`ends, and says why, when ${name}`, () => {
+      const { code, stdout, stderr } = run(`${statements}; echo on`, [members], options);
+      assert.equal(code, 1);
+      assert.doesNotMatch(stdout, /^on$/m);
+      assert.match(stderr, message);
+    });
+  }
+
+  const restart = "POST {} /restart";
+
+  it("restarts the leader after it has given way, and while another standby confirms", () => {
+    const { done } = run("restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free, restart]);
+  });
+
+  it("does not restart again what the switchover has restarted already", () => {
+    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free]);
+  });
+
+  it("restarts a standby when another confirms; the only one at once", () => {
+    const alone = [leader, standby(2), standby(3, { role: "replica" })];
+    const both = [leader, standby(2), standby(3)];
+    assert.deepEqual(run("restart_postgresql", [alone, both], { node: "postgresql2" }).done, ["waits", restart]);
+    assert.deepEqual(run("restart_postgresql", [[leader, standby(2)]], { node: "postgresql2" }).done, [restart]);
+  });
+
+  it("restarts a leader in place that must go first", () => {
+    assert.deepEqual(run("LOWERED=1; restart_postgresql", [[leader, standby(2), standby(3)]]).done, [restart]);
+  });
+
+  it("restarts Patroni when its unit has changed", () => {
+    const { done } = run("restart_patroni=1; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    assert.deepEqual(done, [free, "systemctl restart patroni"]);
+  });
+});

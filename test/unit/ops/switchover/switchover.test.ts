@@ -1,0 +1,445 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OpsError } from "../../../../ops/errors";
+import type { DatabaseNode, Status } from "../../../../ops/status";
+import { switchoverCommand } from "../../../../ops/switchover/command";
+import { performSwitchover } from "../../../../ops/switchover/perform";
+import { planSwitchover, prepareSwitchover, Refusal } from "../../../../ops/switchover/plan";
+import { resumePools } from "../../../../ops/switchover/pools";
+import { databaseAnswer, patroniCluster, pausedAnswer, wholeAnswers } from "../../support/ops-answers";
+import { fakeOutputs, fakeReached, type Answer } from "../../support/ops-fixture";
+import { bash } from "../../support/bash";
+import { databaseNode } from "../../support/status";
+
+const status = (
+  change: Partial<Status> = {},
+  second: Partial<DatabaseNode> = {},
+  third: Partial<DatabaseNode> = {},
+): Status => ({
+  stack: "dev",
+  cluster: "pgha-dev",
+  whole: true,
+  leader: "postgresql1",
+  timeline: 3,
+  paused: false,
+  switchover: null,
+  earlyCommits: [],
+  database: [databaseNode("postgresql1"), databaseNode("postgresql2", second), databaseNode("postgresql3", third)],
+  etcd: [1, 2, 3].map((n) => ({
+    name: `etcd${n}`,
+    reachable: true,
+    problem: null,
+    healthy: true,
+    leader: n === 1,
+    dbSize: 1,
+    version: "3.6.14",
+    alarms: [],
+  })),
+  etcdMembers: [],
+  proxies: [],
+  certificates: [],
+  stopped: [],
+  disks: [],
+  warnings: [],
+  notes: [],
+  ...change,
+});
+
+const sick = (healthy: number) => status().etcd.map((node, index) => ({ ...node, healthy: index < healthy }));
+const proxy = (paused: string[]): Status["proxies"] => [
+  {
+    name: "haproxy1",
+    reachable: true,
+    problem: null,
+    haproxy: null,
+    outdated: [],
+    pgbouncer: {
+      version: "1.24.1",
+      clients: { active: 0, waiting: 0 },
+      servers: { active: 0, idle: 0 },
+      longestWait: 0,
+      paused,
+    },
+  },
+];
+const withLeader = (change: Partial<DatabaseNode>, second: Partial<DatabaseNode> = {}) => {
+  const whole = status({}, second);
+  return { ...whole, database: [databaseNode("postgresql1", change), ...whole.database.slice(1)] };
+};
+const open = { pid: 77, user: "app", seconds: 3.5 };
+
+const quorum = fakeOutputs().cluster;
+const off = { ...quorum, synchronous: "off" as const };
+
+describe("plan of a switchover", () => {
+  it("names no standby when any of them may take over", () => {
+    assert.deepEqual(planSwitchover(status(), quorum), { from: "postgresql1", to: null });
+    assert.equal(planSwitchover(status({}, { lag: 900 }, { lag: 10 }), quorum).to, null);
+  });
+
+  it("names the one that is wanted", () => {
+    const plan = planSwitchover(status(), quorum, { to: "postgresql3" });
+    assert.deepEqual(plan, { from: "postgresql1", to: "postgresql3" });
+  });
+
+  it("names the only one there is", () => {
+    const two = status();
+    two.database.pop();
+    assert.equal(planSwitchover(two, quorum).to, "postgresql2");
+  });
+
+  it("names the one that is fit when Patroni might choose another or give up, the least behind of several", () => {
+    assert.equal(planSwitchover(status({}, { replayPaused: true }), quorum).to, "postgresql3");
+    assert.equal(planSwitchover(status({}, { problem: "timed out", reachable: false }), quorum).to, "postgresql3");
+    const four = status({}, { lag: 900 }, { lag: 10 });
+    four.database.push(databaseNode("postgresql4", { nofailover: true }));
+    assert.equal(planSwitchover(four, quorum).to, "postgresql3");
+  });
+
+  it("does not mind one that may not take part", () => {
+    const four = status();
+    four.database.push(databaseNode("postgresql4", { sync: null, state: "stopped", role: null }));
+    assert.equal(planSwitchover(four, quorum).to, null);
+  });
+
+  it("bears with the loss of one etcd member of three", () => {
+    assert.equal(planSwitchover(status({ etcd: sick(2) }), quorum).to, null);
+  });
+
+  it("takes asynchronous ones where the stack wants none synchronous", () => {
+    assert.equal(planSwitchover(status({}, { sync: "async" }, { sync: "async" }), off).to, null);
+    assert.equal(planSwitchover(status({}, { sync: "async" }, { state: "stopped" }), off).to, "postgresql2");
+  });
+
+  it("cuts long transactions when told to, and minds those of the leader only", () => {
+    const busy = withLeader({ longTransactions: [open] });
+    assert.equal(planSwitchover(busy, quorum, { force: true }).to, null);
+    assert.equal(planSwitchover(status({}, { longTransactions: [open] }), quorum).to, null);
+  });
+
+  const cases: [string, Status, string | undefined, RegExp][] = [
+    [
+      "the target does not exist",
+      status(),
+      "postgresql9",
+      /no database node 'postgresql9'; there are postgresql1, postgresql2, postgresql3/,
+    ],
+    ["the target leads", status(), "postgresql1", /postgresql1 leads already/],
+    [
+      "the target is unreachable",
+      status({}, { reachable: false, problem: "timed out" }),
+      "postgresql2",
+      /postgresql2: timed out/,
+    ],
+    [
+      "the target is not a member",
+      status({}, { state: null, role: null }),
+      "postgresql2",
+      /postgresql2 is not a member/,
+    ],
+    [
+      "the target does not stream",
+      status({}, { state: "starting" }),
+      "postgresql2",
+      /postgresql2 is starting, not streaming/,
+    ],
+    ["the target is asynchronous", status({}, { sync: "async" }), "postgresql2", /not synchronous/],
+    ["the target must not lead", status({}, { nofailover: true }), "postgresql2", /has the tag nofailover/],
+    ["the target is far behind", status({}, { lag: 5 * 1024 ** 2 }), "postgresql2", /5\.0 MiB behind/],
+    ["the target's lag is unknown", status({}, { lag: null }), "postgresql2", /does not report its lag/],
+    ["the target is on another timeline", status({}, { timeline: 2 }), "postgresql2", /another timeline \(2\)/],
+    ["the target's replay is paused", status({}, { replayPaused: true }), "postgresql2", /replay paused/],
+    ["nobody leads", status({ leader: null }), undefined, /no leader/],
+    [
+      "the leader is unreachable",
+      withLeader({ problem: "timed out" }),
+      undefined,
+      /postgresql1, which leads: timed out/,
+    ],
+    ["the leader stops", withLeader({ state: "stopping" }), undefined, /postgresql1 leads but is stopping/],
+    ["etcd has no quorum", status({ etcd: sick(1) }), undefined, /only 1 of 3 etcd members/],
+    [
+      "another one is under way",
+      status({ switchover: { from: null, to: null, at: null } }),
+      undefined,
+      /another switchover is under way/,
+    ],
+    [
+      "another one is scheduled",
+      status({ switchover: { from: null, to: null, at: "2026-12-01" } }),
+      undefined,
+      /another switchover is scheduled for 2026-12-01/,
+    ],
+    ["Patroni is paused", status({ paused: true }), undefined, /Patroni is paused \(maintenance mode\)/],
+    ["a pool is paused", status({ proxies: proxy(["app"]) }), undefined, /haproxy1: PgBouncer holds app by PAUSE/],
+    [
+      "a standby was in failsafe mode",
+      status({}, {}, { failsafe: true }),
+      undefined,
+      /postgresql3 may hold on to it for up to 20 s more; --wait 20/,
+    ],
+    [
+      "a transaction is open for long",
+      withLeader({ longTransactions: [open, { ...open, pid: 78, user: "app_owner" }] }),
+      undefined,
+      /transaction of app has been open for 3\.5 s \(pid 77 on postgresql1\)[^]*app_owner .*pid 78/,
+    ],
+    [
+      "transactions are not known",
+      withLeader({ longTransactions: null }),
+      undefined,
+      /does not report its open transactions/,
+    ],
+    [
+      "no standby is fit",
+      status({}, { state: "stopped" }, { sync: "async" }),
+      undefined,
+      /no standby can take over\n.*postgresql2 is stopped.*\n.*postgresql3 is not synchronous/,
+    ],
+  ];
+  for (const [name, before, to, message] of cases) {
+    it(`is refused when ${name}`, () => {
+      assert.throws(
+        () => planSwitchover(before, quorum, { to }),
+        (error) =>
+          error instanceof OpsError &&
+          error.code === 1 &&
+          /nothing was changed/.test(error.message) &&
+          message.test(error.message),
+      );
+    });
+  }
+
+  it("tells every reason at once", () => {
+    const bad = status({ etcd: sick(1), switchover: { from: null, to: null, at: null } }, { state: "stopped" });
+    assert.throws(
+      () => planSwitchover(bad, quorum, { to: "postgresql2" }),
+      /etcd members[^]*another switchover[^]*postgresql2 is stopped/,
+    );
+  });
+});
+
+/** A cluster whose leader has a transaction open for long in the first N looks. */
+function busyFor(looks: number) {
+  let looked = 0;
+  return fakeReached((node) => {
+    if (node !== "postgresql1") return wholeAnswers()[node];
+    return databaseAnswer(undefined, {}, looked++ < looks ? [open] : []);
+  });
+}
+
+describe("preparing a switchover", () => {
+  it("waits for what passes by itself", async () => {
+    const plan = await prepareSwitchover(busyFor(1), { wait: 10 });
+    assert.deepEqual(plan, { from: "postgresql1", to: null });
+  });
+
+  it("gives up when it does not pass in time", async () => {
+    await assert.rejects(prepareSwitchover(busyFor(Infinity), { wait: 0 }), Refusal);
+  });
+
+  it("does not wait for what stays", async () => {
+    const reached = busyFor(Infinity);
+    await assert.rejects(prepareSwitchover(reached, { wait: 600, to: "postgresql9" }), /postgresql9[^]*/);
+    assert.equal(reached.runner.asked.length, reached.cluster.nodes.length);
+  });
+});
+
+/** Nodes of a cluster in which Patroni gives this answer to a request, and these standbys come to lead. */
+function answering(request: Answer, heirs = ["postgresql2"]) {
+  let done = false;
+  return fakeReached((node, script) => {
+    if (script.includes("-X POST")) {
+      done = true;
+      return request;
+    }
+    if (script.includes("\\watch")) return heirs.includes(node) ? "t" : "f";
+    if (script.includes("SHOW STATE")) return pausedAnswer();
+    return done ? patroniCluster("postgresql2", { postgresql2: { timeline: 4 } }) : patroniCluster();
+  });
+}
+const good = 'Successfully switched over to "postgresql2"\n200';
+
+describe("a switchover", () => {
+  const free = { from: "postgresql1", to: null };
+  const named = { from: "postgresql1", to: "postgresql2" };
+  const requests = ({ runner }: ReturnType<typeof answering>) =>
+    runner.asked.filter(({ script }) => script.includes("-X POST"));
+
+  it("is asked of Patroni on the leader, and awaited", async () => {
+    const reached = answering(good);
+    const result = await performSwitchover(reached, free);
+    assert.deepEqual(
+      { ...result, promoted: 0, whole: 0 },
+      { ...named, timelineBefore: 3, timelineAfter: 4, promoted: 0, whole: 0 },
+    );
+    assert.deepEqual(
+      requests(reached).map(({ node }) => node),
+      ["postgresql1"],
+    );
+  });
+
+  it("names a standby only if there is a plan to", async () => {
+    const body = async (plan: typeof free | typeof named) => {
+      const reached = answering(good);
+      await performSwitchover(reached, plan);
+      return /-X POST .*'(\{.*\})'/.exec(requests(reached)[0]!.script)?.[1];
+    };
+    assert.equal(await body(free), '{"leader":"postgresql1"}');
+    assert.equal(await body(named), '{"leader":"postgresql1","candidate":"postgresql2"}');
+  });
+
+  it("keeps others from asking Patroni meanwhile", async () => {
+    const reached = answering(good);
+    await performSwitchover(reached, free);
+    const file = join(mkdtempSync(join(tmpdir(), "pgha-lock-")), "lock");
+    const script = requests(reached)[0]!
+      .script.replace("/run/lock/pgha-switchover", file)
+      .replace(/^curl .*$/m, "sleep 1; printf 'done\\n200'");
+    const { stdout } = bash(`{ ${script}\n} & sleep 0.3; (${script}\n); wait`);
+    rmSync(join(file, ".."), { recursive: true });
+    assert.equal(stdout, "another switchover is under way\n409done\n200");
+  });
+
+  it("waits on the nodes in scripts that bash can read", async () => {
+    const reached = answering(good);
+    await performSwitchover(reached, free);
+    for (const { script } of reached.runner.asked)
+      assert.equal(bash(`bash -n -c '${script.replaceAll("'", `'\\''`)}'`).code, 0);
+  });
+
+  it("that Patroni refuses is told in its words", async () => {
+    await assert.rejects(
+      performSwitchover(answering("candidate is not in sync\n412"), named),
+      /Patroni did not switch over: candidate is not in sync/,
+    );
+  });
+
+  it("whose leader cannot be reached is told", async () => {
+    await assert.rejects(
+      performSwitchover(answering({ code: 255, unreachable: "timed out" }), named),
+      /did not switch over: timed out/,
+    );
+  });
+
+  it("that goes to another than was wanted is told", async () => {
+    await assert.rejects(
+      performSwitchover(answering(good, ["postgresql3"]), named),
+      /postgresql3 leads now: Patroni chose it instead of postgresql2/,
+    );
+  });
+
+  it("after which nobody leads is told", async () => {
+    await assert.rejects(performSwitchover(answering(good, []), free), /no standby took over within 60 s/);
+  });
+
+  it("whose old leader does not come back is told", async () => {
+    const { cluster, runner } = answering(good);
+    const stays = {
+      run: async (node: string, script: string) =>
+        node === "postgresql1" && script.includes("\\watch")
+          ? { code: 1, stdout: "", stderr: "" }
+          : runner.run(node, script),
+    };
+    await assert.rejects(
+      performSwitchover({ cluster, runner: stays }, free),
+      /postgresql1 did not stream from postgresql2 within 60 s/,
+    );
+  });
+});
+
+describe("pools that are left paused", () => {
+  /** Proxies of which the first is paused until it is resumed, if that works. */
+  const proxies = (works: boolean) => {
+    let paused = true;
+    return fakeReached((node, script) => {
+      if (works && script.includes("RESUME")) paused = false;
+      return pausedAnswer({ paused: node === "haproxy1" && paused ? 1 : 0 });
+    });
+  };
+
+  it("are not touched when there are none", async () => {
+    const reached = fakeReached(() => pausedAnswer());
+    assert.deepEqual(await resumePools(reached), []);
+    assert.ok(reached.runner.asked.every(({ script }) => !script.includes("RESUME")));
+  });
+
+  it("are resumed, and told", async () => {
+    const reached = proxies(true);
+    assert.deepEqual(await resumePools(reached), ["haproxy1: PgBouncer still held app by PAUSE; it was resumed"]);
+    const resumed = reached.runner.asked.filter(({ script }) => script.includes("RESUME"));
+    assert.deepEqual(
+      resumed.map(({ node }) => node),
+      ["haproxy1"],
+    );
+    assert.match(resumed[0]!.script, /-c RESUME -c 'RESUME "app"'/);
+  });
+
+  it("are told when that does not help", async () => {
+    assert.deepEqual(await resumePools(proxies(false)), [
+      "haproxy1: PgBouncer still held app by PAUSE; it could not be resumed",
+    ]);
+  });
+});
+
+describe("pgha switchover", () => {
+  /** Runs it, with a fake of what the nodes say. @returns exit code and what it printed */
+  async function command(answer: (node: string, script: string) => Answer | undefined, options: object = {}) {
+    const { log, error } = console;
+    const out: string[] = [];
+    const err: string[] = [];
+    console.log = (text: string) => out.push(text);
+    console.error = (text: string) => err.push(text);
+    try {
+      const code = await switchoverCommand(fakeReached(answer), { wait: 0, yes: true, ...options });
+      return { code, out: out.join("\n"), err: err.join("\n") };
+    } finally {
+      Object.assign(console, { log, error });
+    }
+  }
+
+  /** A whole cluster that switches over. @param paused whether haproxy1 is left paused after that */
+  function cluster(paused = 0) {
+    const { runner } = answering(good);
+    return (node: string, script: string): Answer | undefined => {
+      if (script.includes("@@pgha")) return wholeAnswers()[node];
+      if (script.includes("SHOW STATE")) return pausedAnswer({ paused: node === "haproxy1" ? paused : 0 });
+      return runner.answer(node, script);
+    };
+  }
+
+  it("says who would hand over", async () => {
+    assert.deepEqual(await command(cluster(), { dryRun: true }), {
+      code: 0,
+      out: "Nothing prevents a switchover from postgresql1 to the standby that is furthest ahead.",
+      err: "",
+    });
+    const { out } = await command(cluster(), { dryRun: true, json: true, to: "postgresql2" });
+    assert.deepEqual(JSON.parse(out), { from: "postgresql1", to: "postgresql2" });
+  });
+
+  it("says who leads now and how long it took", async () => {
+    const { code, out } = await command(cluster());
+    assert.equal(code, 0);
+    assert.match(
+      out,
+      /^postgresql2 leads now, postgresql1 follows: timeline 3 -> 4\.\n.*writes after \d.*healthy after \d/,
+    );
+    assert.deepEqual(Object.keys(JSON.parse((await command(cluster(), { json: true })).out)), [
+      "from",
+      "to",
+      "timelineBefore",
+      "timelineAfter",
+      "promoted",
+      "whole",
+    ]);
+  });
+
+  it("ends with 1 when a pool was left paused", async () => {
+    const { code, err } = await command(cluster(1));
+    assert.equal(code, 1);
+    assert.match(err, /^pgha: haproxy1: PgBouncer still held app by PAUSE; it could not be resumed$/);
+  });
+});
