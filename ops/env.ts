@@ -23,7 +23,7 @@ export function cacheDir(env: NodeJS.ProcessEnv = process.env): string {
 /**
  * The environment for Pulumi and everything that calls it.
  *
- * - PATH finds Node.js, tsx and the Pulumi CLI that the set-up chose.
+ * - PATH finds Node.js and the Pulumi CLI that the set-up chose.
  * - PULUMI_HOME is the checkout's own where the stand-in plugins are in use, unless the user has set one.
  * - PULUMI_CONFIG_PASSPHRASE is empty unless the user has set it or PULUMI_CONFIG_PASSPHRASE_FILE.
  * @param base what to add to

@@ -21,5 +21,5 @@ if (Number(process.versions.node.split(".")[0]) < least) {
 }
 
 require("node:module").enableCompileCache?.();
-require("tsx/cjs");
+require("../loader.cjs");
 require("./cli.ts").main(process.argv);

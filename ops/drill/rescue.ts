@@ -33,7 +33,7 @@ export async function startRescuer(cluster: Cluster): Promise<Rescuer> {
     cwd: checkoutRoot,
     // A session of its own: neither Ctrl-C nor the end of the terminal reaches it.
     detached: true,
-    execArgv: ["--require", require.resolve("tsx/cjs")],
+    execArgv: ["--require", join(checkoutRoot, "loader.cjs")],
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);

@@ -58,15 +58,16 @@ function writeLaunchers(bin: string): void {
   const launcher = (name: string, line: string) =>
     writeFileSync(join(bin, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
   // This host is older than the way the CLI hands the runtime options of Pulumi.yaml over: it takes them as flags.
+  const nodeArgs = "$(sed -n 's/.*nodeargs: *\\([^ }]*\\).*/\\1/p' Pulumi.yaml)";
   launcher(
     "pulumi-language-nodejs",
-    `exec "$(dirname "$0")/${olderHost}" -typescript=false -nodeargs=--import=tsx "$@"`,
+    `exec "$(dirname "$0")/${olderHost}" -typescript=false -nodeargs="${nodeArgs}" "$@"`,
   );
   // Part of the npm package, found from the program's folder. The script that comes with it starts Node.js twice.
   const provider = "@pulumi/pulumi/cmd/dynamic-provider";
   launcher(
     "pulumi-resource-pulumi-nodejs",
-    `exec node -e 'process.argv.splice(1, 0, "${provider}"); require("${provider}")' -- "$@"`,
+    `exec node ${nodeArgs} -e 'process.argv.splice(1, 0, "${provider}"); require("${provider}")' -- "$@"`,
   );
 }
 

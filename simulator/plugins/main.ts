@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 // Before anything large is loaded: compiled code is kept with the rest of the tool cache. What follows is therefore
-// loaded by call; import() would need the slower of tsx's two loaders.
+// loaded by call, which import, hoisted to the top, is not.
 enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "pgha", "node"));
 const load = createRequire(__filename);
 

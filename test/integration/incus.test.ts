@@ -144,9 +144,10 @@ describe("incus: a real program", function () {
     fs.mkdirSync(path.join(folder, "state"), { recursive: true });
     key = makeSshKey(path.join(folder, "key"));
     // The state names the driver by its place in the program's folder.
-    fs.symlinkSync(path.join(checkoutRoot, "components"), path.join(folder, "components"));
+    for (const part of ["components", "loader.cjs"])
+      fs.symlinkSync(path.join(checkoutRoot, part), path.join(folder, part));
     fs.writeFileSync(path.join(folder, "index.ts"), PROGRAM);
-    const options = "{ typescript: false, nodeargs: --import=tsx }";
+    const options = "{ typescript: false, nodeargs: --require=./loader.cjs }";
     fs.writeFileSync(
       path.join(folder, "Pulumi.yaml"),
       `name: pgha-t\nmain: index.ts\nruntime: { name: nodejs, options: ${options} }\n`,

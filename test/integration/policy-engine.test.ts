@@ -70,7 +70,7 @@ describe("policy pack in Pulumi", function () {
     // Through the script that `up` and `preview` use, in a process of its own: it speaks to a terminal.
     const judge = async () => {
       const call = `require("./scripts/policy").judge("test", [], { cwd: ${JSON.stringify(project.cwd)} }).then(process.exit)`;
-      const args = ["--require", "tsx/cjs", "-e", call];
+      const args = ["--require", "./loader.cjs", "-e", call];
       const { code, stdout, stderr } = await run(process.execPath, args, { cwd: checkoutRoot, env: project.env });
       return { code, said: stdout + stderr };
     };

@@ -7,4 +7,4 @@ name=$1
 shift
 node=$root/node_modules/.bin/node
 [ -x "$node" ] || node=node
-exec "$node" --require "$root/node_modules/tsx/dist/cjs/index.cjs" "$root/simulator/plugins/main.ts" "$name" "$@"
+exec "$node" --require "$root/loader.cjs" "$root/simulator/plugins/main.ts" "$name" "$@"

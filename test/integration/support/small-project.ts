@@ -6,12 +6,12 @@ import { run, type Finished } from "../../../ops/process";
 import { checkoutRoot, pulumiEnv } from "../../../ops/env";
 
 const provider = `#!/bin/sh
-cd ${checkoutRoot} && exec node --require tsx/cjs test/unit/support/any-provider.ts "$@"
+cd ${checkoutRoot} && exec node --require ./loader.cjs test/unit/support/any-provider.ts "$@"
 `;
 
 const settings = (name: string) => `
 name: ${name}-test
-runtime: { name: nodejs, options: { typescript: false, nodeargs: --import=tsx } }
+runtime: { name: nodejs, options: { typescript: false, nodeargs: --require=./loader.cjs } }
 main: index.js
 plugins:
   providers: [{ name: aws, path: provider }]
@@ -26,7 +26,7 @@ export class SmallProject {
   constructor(name: string, program: string) {
     const cwd = mkdtempSync(join(tmpdir(), `pgha-${name}-`));
     for (const folder of ["state", "provider"]) mkdirSync(join(cwd, folder));
-    for (const link of ["node_modules", "policy"]) symlinkSync(join(checkoutRoot, link), join(cwd, link));
+    for (const link of ["node_modules", "policy", "loader.cjs"]) symlinkSync(join(checkoutRoot, link), join(cwd, link));
     writeFileSync(join(cwd, "Pulumi.yaml"), settings(name));
     writeFileSync(join(cwd, "index.js"), program);
     writeFileSync(join(cwd, "provider", "pulumi-resource-aws"), provider, { mode: 0o755 });

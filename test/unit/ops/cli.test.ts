@@ -130,6 +130,11 @@ it("pgha loads nothing of Pulumi's, which takes a second of the processor's time
   const cli = JSON.stringify(join(__dirname, "../../../ops/cli.ts"));
   const loaded = 'Object.keys(require.cache).filter((file) => file.includes("@pulumi"))';
   const code = `require(${cli}); console.log(${loaded}.length)`;
-  const { stdout, stderr } = await run(process.execPath, ["--require", "tsx/cjs", "-e", code]);
+  const { stdout, stderr } = await run(process.execPath, [
+    "--require",
+    join(__dirname, "../../../loader.cjs"),
+    "-e",
+    code,
+  ]);
   assert.deepEqual([stdout, stderr], ["0\n", ""]);
 });

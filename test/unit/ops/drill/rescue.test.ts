@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../../../ops/cluster";
+import { checkoutRoot } from "../../../../ops/env";
 import { rescueLog } from "../../../../ops/drill/rescue";
 import { releaseLock, takeLock } from "../../../../ops/drill/lock";
 import { fakeCluster } from "../../support/ops-fixture";
@@ -56,7 +57,7 @@ describe("the rescuer of a drill", function () {
 
   /** Starts a drill. @returns it, and the first that it says */
   async function startDrill(): Promise<{ drill: ChildProcess; answer: string }> {
-    const drill = spawn(process.execPath, ["--require", require.resolve("tsx/cjs"), "-e", drillScript], {
+    const drill = spawn(process.execPath, ["--require", join(checkoutRoot, "loader.cjs"), "-e", drillScript], {
       cwd: root,
       env: { ...process.env, PATH: `${tools()}:${process.env.PATH}`, SSH_LOG: sshLog() },
       stdio: ["pipe", "pipe", "inherit"],
