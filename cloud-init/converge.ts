@@ -64,6 +64,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
     ...(cloud ? ["finish_installation"] : []),
     ...(volume ? ["converge_volume"] : []),
     "converge",
+    "end_changes",
   ].join("\n");
   return [
     `script=$(mktemp); trap 'rm -f "$script"' EXIT`,
@@ -74,9 +75,14 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
   ].join("\n");
 }
 
-/** Standard input of the converge command: a line for each secret file, its content in base64. */
-export function convergeInput(secrets: File[]): string {
-  return secrets
-    .map(({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.from(content).toString("base64")}\n`)
-    .join("");
+/**
+ * Standard input of the converge command: a line for each secret file, its content in base64, and one with the checksum of all that
+ * the step is given (`givenSum`).
+ * @param found another text has the step run again. It says nothing to the node
+ */
+export function convergeInput(secrets: File[], sum: string, found: string): string {
+  const files = secrets.map(
+    ({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.from(content).toString("base64")}\n`,
+  );
+  return `${files.join("")}SUM ${sum} ${found}\n`;
 }

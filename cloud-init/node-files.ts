@@ -1,4 +1,5 @@
 import type { Node, Plan } from "../settings/plan";
+import { driftFiles } from "./drift";
 import type { File } from "./file";
 import { firewallFiles } from "./firewall";
 import { possibleServices, type ServiceName } from "./services";
@@ -27,5 +28,6 @@ const serviceFiles: Record<ServiceName, (plan: Plan, node: Node) => File[]> = {
 export const nodeFiles = (plan: Plan, node: Node): File[] => [
   ...firewallFiles(plan, node),
   ...sshdFiles(),
+  ...driftFiles(plan, node),
   ...possibleServices(node.role).flatMap(([name]) => serviceFiles[name](plan, node)),
 ];

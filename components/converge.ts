@@ -1,8 +1,10 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { convergeCommand, convergeInput } from "../cloud-init/converge";
+import { checksums, givenSum } from "../cloud-init/drift";
 import type { File } from "../cloud-init/file";
 import type { Machine } from "./machine";
+import { NodeState } from "./state/resource";
 import type { Node, Plan } from "../settings/plan";
 
 export interface ConvergeArgs {
@@ -13,6 +15,8 @@ export interface ConvergeArgs {
   files: File[];
   /** Files that come by standard input: those with secrets, and those that are known only once the machine exists. */
   stdin: pulumi.Output<File[]>;
+  /** Public SSH host keys of all nodes of the cluster by their address. */
+  hostKeys: Record<string, pulumi.Output<string>>;
   /** Machines of others: when one of them is made anew, this node's step runs, too. @default none */
   also?: Machine[];
 }
@@ -21,21 +25,32 @@ export interface ConvergeArgs {
 const limit = "30m";
 
 /**
- * Brings a node to its settings, at creation and at every change of them. All nodes converge at once; those that must
+ * Brings a node to its settings, at creation, at every change of them, and when it is found not to be at them. All nodes converge at once; those that must
  * restart something take turns by themselves (`cloud-init/converge/common.sh`).
  */
 export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomResourceOptions): remote.Command {
-  const { plan, node, machine, files, stdin, also = [] } = args;
+  const { plan, node, machine, files, stdin, hostKeys, also = [] } = args;
+  const { connection } = machine;
+  const create = convergeCommand(plan, node, files);
+  const sums = pulumi.unsecret(stdin.apply((secrets) => checksums(create, secrets)));
+  const deletedWith = machine.made.resource;
+  const state = new NodeState(
+    `${name}-state`,
+    { node: node.name, connection, command: sums.command, secrets: sums.secrets, hostKeys },
+    { ...opts, deletedWith },
+  );
   return new remote.Command(
-    name,
+    `${name}-converge`,
     {
-      connection: machine.connection,
-      create: convergeCommand(plan, node, files),
-      stdin: pulumi.secret(stdin.apply(convergeInput)),
+      connection,
+      create,
+      stdin: pulumi.secret(
+        pulumi.all([stdin, sums.apply(givenSum), state.found]).apply((given) => convergeInput(...given)),
+      ),
       triggers: [machine, ...also].map(({ made }) => made.incarnation),
       addPreviousOutputInEnv: false,
       logging: remote.Logging.Stderr,
     },
-    { ...opts, deletedWith: machine.made.resource, customTimeouts: { create: limit, update: limit } },
+    { ...opts, deletedWith, customTimeouts: { create: limit, update: limit } },
   );
 }

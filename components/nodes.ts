@@ -6,7 +6,7 @@ import { converge } from "./converge";
 import type { Driver, NodeMachine } from "./driver";
 import { Machine } from "./machine";
 import type { Pki } from "./pki";
-import type { Node, Plan } from "../settings/plan";
+import { allNodes, type Node, type Plan } from "../settings/plan";
 
 /** What every role's component needs. */
 export interface RoleArgs {
@@ -41,6 +41,9 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
     const request = { node, index, driver, hostKey: pki.hostKeyOf(node), sshKey: pki.sshKey };
     return { node, machine: new Machine(node.name, request, { parent }) };
   });
+  const hostKeys = Object.fromEntries(
+    allNodes(plan).map((node) => [node.address, pki.hostKeyOf(node).publicKeyOpenssh.apply((key) => key.trim())]),
+  );
   const made = machines.map(({ node, machine }) => {
     const { after = [], files = [] } = machine.made;
     const stdin = pulumi
@@ -48,8 +51,16 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
       .apply(([own, authorized, shared, driven]) => [...own, authorized, ...shared, ...driven]);
     const others = role.together ? machines.filter((other) => other.machine !== machine) : [];
     const ready = converge(
-      `${node.name}-converge`,
-      { plan, node, machine, files: nodeFiles(plan, node), stdin, also: others.map((other) => other.machine) },
+      node.name,
+      {
+        plan,
+        node,
+        machine,
+        files: nodeFiles(plan, node),
+        stdin,
+        hostKeys,
+        also: others.map((other) => other.machine),
+      },
       { parent: machine, dependsOn: [...(role.after ?? []), ...after] },
     );
     return { node, machine: machine.made, ready };

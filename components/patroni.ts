@@ -1,6 +1,7 @@
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { scramVerifier } from "../cloud-init/services/patroni/scram";
+import { rightsSql } from "../cloud-init/services/patroni/rights";
 import { clusterSql } from "../cloud-init/services/patroni/sql";
 import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
@@ -23,12 +24,13 @@ export class Patroni extends pulumi.ComponentResource {
     const { plan, passwords } = args;
     const sql = pulumi
       .all([passwords.owner.password, passwords.owner.salt, passwords.user.password, passwords.user.salt])
-      .apply(([owner, ownerSalt, user, userSalt]) => [
-        clusterSql(plan, {
+      .apply(([owner, ownerSalt, user, userSalt]) => {
+        const verifiers = {
           owner: scramVerifier(owner, Buffer.from(ownerSalt, "base64")),
           user: scramVerifier(user, Buffer.from(userSalt, "base64")),
-        }),
-      ]);
+        };
+        return [clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
+      });
     ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, {
       nodes: plan.postgresql,
       secrets: sql,

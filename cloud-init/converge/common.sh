@@ -27,17 +27,25 @@ stage_file() {
   cat >"$stage$1"
 }
 
-# Secrets arrive on standard input, one line each: PATH OWNER MODE BASE64.
+# Secrets arrive on standard input, one line each: PATH OWNER MODE BASE64. So does the checksum of all that this step is given: SUM CHECKSUM.
 stage_secrets() {
   local path own mod data
   while read -r path own mod data; do
+    if [[ $path == SUM ]]; then given=$own; continue; fi
     stage_file "$path" "$own" "$mod" < <(base64 -d <<<"$data")
   done
 }
 
+# What is kept from step to step: `converged`, which drift.sh writes and reads, and `unfinished`, the paths of what a step has changed
+# that did not come to its end. What they ask for has perhaps not been done.
+kept=/var/lib/pgha
+
 # Finds out which of the files differ from what is installed, in content, owner or mode.
 find_changes() {
   local path
+  while read -r path; do
+    if [[ -n ${owner[$path]:-} ]]; then changed[$path]=1; fi
+  done < <(cat $kept/unfinished 2>/dev/null)
   for path in "${!owner[@]}"; do
     if ! cmp -s "$stage$path" "$path" || [[ $(stat -c '%U:%G %04a' "$path") != "${owner[$path]} ${mode[$path]}" ]]; then
       changed[$path]=1
@@ -84,6 +92,7 @@ stage_for_check() {
 # Puts every changed file in its place, each in one step, and has systemd read what it is to know of them.
 install_files() {
   local path
+  begin_changes
   for path in "${!changed[@]}"; do
     if [[ $path == "$client_certificate" ]] && shows_it_to_clients; then comes_last=1; else install_file "$path"; fi
   done
@@ -94,6 +103,19 @@ install_files() {
     done
     systemctl daemon-reload
   fi
+}
+
+begin_changes() {
+  install -d -m 0700 $kept
+  printf '%s\n' "${!changed[@]}" >$kept/unfinished.new
+  sync $kept/unfinished.new
+  mv $kept/unfinished.new $kept/unfinished
+  rm -f $kept/converged
+}
+# The end of the step: from now on `drift.sh` knows how the node should be.
+end_changes() {
+  printf '%s\n' "${!owner[@]}" | /usr/local/lib/pgha/drift.sh note "$given"
+  rm -f $kept/unfinished
 }
 
 install_file() {

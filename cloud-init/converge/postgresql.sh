@@ -41,10 +41,17 @@ SQL
   ) == *t ]]
 }
 
+# What the leader finds missing, as after `DROP SCHEMA public CASCADE`, it gives again by running the SQL of the cluster again.
+rights_in_place() {
+  local missing
+  is_leader || return 0
+  missing=$(sql -d "$DATABASE" -f /etc/patroni/rights.sql 2>&1) && [[ -z $missing ]]
+}
+
 # The SQL of the cluster has been run by the leader and has reached this node.
 sql_in_place() {
   local have
-  have=$(sql -d "$DATABASE" -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && return
+  have=$(sql -d "$DATABASE" -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && rights_in_place && return
   is_leader || return 1
   # No application role before a standby confirms commits. (In strict quorum mode Patroni 4.1.5 bootstraps with
   # synchronous_standby_names 'ANY None (*)', which PostgreSQL refuses: until the first standby is listed it would

@@ -32,6 +32,7 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
       ({ node, unit, state }) =>
         `${node}: ${unit} does not run (${state}); \`pgha logs ${node}\` says why, \`pgha ssh ${node} -- sudo systemctl start ${unit}\` starts it`,
     ),
+    ...status.differences.map(({ node, text }) => `${node}: ${text}; \`npm run up\` makes it so again`),
     ...certificates(status),
     ...status.disks
       .filter(({ used }) => used > fullDisk)

@@ -22,6 +22,8 @@ export interface Status {
   certificates: Certificate[];
   /** Services that do not run, with what systemd says of their units: `failed`, `inactive`, `activating`, ... */
   stopped: { node: string; unit: string; state: string }[];
+  /** What on a node is not as its last `up` left it: a file changed by hand, a setting in etcd, a right that was dropped. */
+  differences: { node: string; text: string }[];
   /** Fullest file system of each node, per cent. */
   disks: { node: string; path: string; used: number }[];
   warnings: string[];

@@ -1,3 +1,4 @@
+import { driftProgram } from "../../cloud-init/drift";
 import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services";
 import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
@@ -79,6 +80,7 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
 const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
   certificate: `cat ${tls.client}`,
   disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
+  differences: driftProgram,
   units: `for u in ${unitsOf(node.role, cluster.clock).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
   ...Object.fromEntries(
     servicesOf(node.role, cluster.clock).flatMap(([name]) => Object.entries(asked[name](node, cluster))),

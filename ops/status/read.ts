@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { brokenOff, notConverged } from "../../cloud-init/drift";
 import type { ClusterOutput } from "../../components/outputs";
 import { parseJson, type PatroniCluster, type PatroniMember } from "../ask";
 import { assess, notes } from "./assess";
@@ -60,6 +61,7 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
       .flatMap((probe) => readCertificate(probe, now))
       .sort((a, b) => a.days - b.days || a.node.localeCompare(b.node, "en", { numeric: true })),
     stopped: probes.flatMap(readStopped),
+    differences: probes.flatMap(readDifferences),
     disks: probes.flatMap(readDisk),
     warnings: [],
     notes: [],
@@ -195,6 +197,13 @@ function readStopped({ node, sections }: Probe): Status["stopped"] {
     .map((line) => line.split(" "))
     .map(([unit, state]) => ({ node: node.name, unit: unit!, state: state ?? "unknown" }))
     .filter(({ state }) => state !== "active");
+}
+
+/** What drift.sh finds, without the units, which are asked for anyway. A node of a release before has no such program. */
+function readDifferences({ node, sections }: Probe): Status["differences"] {
+  const [converged, ...lines] = (sections.get("differences") ?? "").split("\n");
+  const others = lines.filter((text) => text && !text.includes(" does not run "));
+  return [...(converged === notConverged ? [brokenOff] : []), ...others].map((text) => ({ node: node.name, text }));
 }
 
 const dayInMs = 24 * 3600 * 1000;

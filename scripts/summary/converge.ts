@@ -1,5 +1,6 @@
 /** What a changed converge command does on its node. */
 import type { Role } from "../../settings/roles";
+import { changedFile, notAtSettings } from "../../cloud-init/drift";
 import { reactionsTo } from "../../cloud-init/reactions";
 import { possibleServices } from "../../cloud-init/services";
 import { dynamicConfigurationFile, rolling } from "../../cloud-init/services/patroni/record";
@@ -19,23 +20,40 @@ export interface Effects {
 export const commandOf = (inputs: EngineStep["before"]): Converge =>
   convergeOf(typeof inputs?.create === "string" ? inputs.create : "");
 
-/** @param step an update of a node's converge command */
-export function convergeEffects(role: Role, step: EngineStep): Effects {
+/**
+ * @param step an update of a node's converge command
+ * @param state what becomes of the node's state: what was found on it
+ */
+export function convergeEffects(role: Role, step: EngineStep, state?: EngineStep): Effects {
   const [before, after] = [commandOf(step.before), commandOf(step.after)];
-  const files = changedPaths(before, after);
-  const installed = files.filter((path) => after.files.has(path));
+  const found = differencesOf(state);
+  const edited = found.flatMap((line) => changedFile(line) ?? []);
+  const files = [...new Set([...changedPaths(before, after), ...edited])];
+  const installed = files.filter((path) => after.files.has(path) || edited.includes(path));
   const effects: Effects["effects"] = reactionsTo(role, installed);
   const dynamic = dynamicConfigurationFile;
-  if (installed.includes(dynamic)) effects.push(dynamicEffect(before.files.get(dynamic), after.files.get(dynamic)!));
+  if (installed.includes(dynamic) && after.files.has(dynamic))
+    effects.push(dynamicEffect(before.files.get(dynamic), after.files.get(dynamic)!));
   for (const [name, { unit }] of possibleServices(role)) {
     const path = `/etc/systemd/system/${unit}.service`;
     if (files.includes(path) && !after.files.has(path))
       effects.push({ kind: "helper", text: `the ${name} is switched off` });
   }
-  if (step.differs.includes("stdin")) effects.push(...secretEffects(role, effects));
+  if (secretDiffers(step, state)) effects.push(...secretEffects(role, effects));
+  effects.push(...found.map((line): Effects["effects"][number] => ({ kind: "helper", text: `found: ${line}` })));
   if (effects.length === 0) effects.push({ kind: "helper", text: "the converge step runs; no service is touched" });
   return { files, effects };
 }
+
+/** What was found on the node, beside that its settings are to change. */
+function differencesOf(state: EngineStep | undefined): string[] {
+  const lines = state?.after?.differences;
+  return Array.isArray(lines) ? lines.map(String).filter((line) => line !== notAtSettings) : [];
+}
+
+/** Standard input changes with everything that the step is given. Which part it was, the checksums of the node's state tell. */
+const secretDiffers = (step: EngineStep, state: EngineStep | undefined) =>
+  state?.operation === "update" ? state.differs.includes("secrets") : step.differs.includes("stdin");
 
 /** A file that was new before this one's bootstrap has no older parameters to compare with. */
 function dynamicEffect(before: string | undefined, after: string): Effects["effects"][number] {

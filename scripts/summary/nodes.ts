@@ -26,6 +26,8 @@ export const isMachine = ({ type }: EngineStep) => machines.has(type);
 
 const isConverge = ({ type, name }: EngineStep) => type === "command:remote:Command" && name.endsWith("-converge");
 
+const isState = ({ type }: EngineStep) => type === "pulumi-nodejs:dynamic/pgha:NodeState";
+
 const ofNode = new RegExp(`(?:^|-)((${roles.join("|")})\\d+)(?:-|$)`);
 
 /** The node a resource belongs to, by its name: `etcd1` of `etcd1-converge` and of `pgha-pki-etcd1-cert`. */
@@ -58,8 +60,9 @@ function summaryOf(name: string, role: Role, steps: EngineStep[]): NodeSummary {
   }
   const stopped = machine !== undefined && machine.differs.some((key) => stopping.includes(key));
   const converge = steps.find((step) => isConverge(step) && step.operation !== "delete");
-  const found: Effects = converge ? convergeEffects(role, converge) : { files: [], effects: [] };
-  const others = steps.filter((step) => step !== converge).map(resourceText);
+  const state = steps.find((step) => isState(step) && step.operation !== "delete");
+  const found: Effects = converge ? convergeEffects(role, converge, state) : { files: [], effects: [] };
+  const others = steps.filter((step) => step !== converge && step !== state).map(resourceText);
   const has = (kind: string) => found.effects.some((effect) => effect.kind === kind);
   return {
     ...made,

@@ -13,7 +13,7 @@ export const patroni: Service = {
   unit: "patroni",
   role: "postgresql",
   ports: ["postgresql", "patroni"],
-  secrets: ["/etc/patroni/cluster.sql"],
+  secrets: ["/etc/patroni/cluster.sql", "/etc/patroni/rights.sql"],
   reactions: [
     [
       {

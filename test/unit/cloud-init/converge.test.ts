@@ -34,7 +34,7 @@ describe("converge command", () => {
     const steps = (made: Plan, node: Node) =>
       innerScript(convergeCommand(made, node, []))
         .split("\n")
-        .slice(-3);
+        .slice(-4);
     for (const node of allNodes(largest)) {
       const text = convergeCommand(largest, node, []);
       assert.doesNotMatch(text, /finish_installation|converge_volume/, node.name);
@@ -43,8 +43,13 @@ describe("converge command", () => {
       "finish_installation",
       "converge_volume",
       "converge",
+      "end_changes",
     ]);
-    assert.deepEqual(steps(largestOnAws, largestOnAws.etcd[0]!).slice(1), ["finish_installation", "converge"]);
+    assert.deepEqual(steps(largestOnAws, largestOnAws.etcd[0]!).slice(1), [
+      "finish_installation",
+      "converge",
+      "end_changes",
+    ]);
   });
 
   it("changes with the size of the data volume, so that a larger one is taken up", () => {
@@ -112,9 +117,10 @@ describe("converge input", () => {
   it("is a line for each file: path, owner, mode and content in base64", () => {
     fc.assert(
       fc.property(fc.array(content), (contents) => {
-        const input = convergeInput(contents.map(file));
+        const input = convergeInput(contents.map(file), "sum", "found");
         const lines = input.split("\n");
         assert.equal(lines.pop(), "");
+        assert.equal(lines.pop(), "SUM sum found");
         const read = lines.map((line) => Buffer.from(line.split(" ")[3]!, "base64").toString());
         assert.deepEqual(
           read,
@@ -155,7 +161,7 @@ describe("the command and its input, staged by bash", () => {
     it(`arrive on ${node.name} as they were rendered`, () => {
       const plain = nodeFiles(largest, node);
       const secret = secretFiles(largest, node);
-      const found = staged(convergeCommand(largest, node, plain), convergeInput(secret));
+      const found = staged(convergeCommand(largest, node, plain), convergeInput(secret, "sum", "found"));
       assert.deepEqual(
         [...found].sort(),
         [...plain, ...secret].map((one): [string, string] => [one.path, asLine(one)]).sort(),
@@ -178,7 +184,7 @@ describe("the command and its input, staged by bash", () => {
       path: `/etc/secret ${index}`.replace(" ", "-"),
     }));
     const plain = contents.map((content, index): File => ({ ...file(content), path: `/etc/plain-${index}` }));
-    const found = staged(convergeCommand(largest, node, plain), convergeInput(secret));
+    const found = staged(convergeCommand(largest, node, plain), convergeInput(secret, "sum", "found"));
     for (const one of secret) assert.equal(found.get(one.path), asLine(one));
     // A here-document ends with a line end, so a plain file always does.
     for (const one of plain)

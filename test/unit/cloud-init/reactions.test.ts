@@ -57,7 +57,7 @@ for (const [place, whole] of Object.entries(wholes)) {
       });
       const { code, stdout, stderr } = bash(
         `mktemp() { mkdir -p "$STAGE" && echo "$STAGE"; }\n${head}\n${stubs}\n${runs.join("\n")}`,
-        { input: convergeInput(secretFiles(whole, node)), env: { STAGE: join(folder(), role) } },
+        { input: convergeInput(secretFiles(whole, node), "sum", "found"), env: { STAGE: join(folder(), role) } },
       );
       assert.equal(code, 0, stderr);
       const parts = stdout.split("--\n").slice(0, -1);

@@ -246,7 +246,7 @@ describe("a summary holds no secret", () => {
     const node = plan().haproxy[0]!;
     const open = (of: string): Inputs => ({
       ...convergeInputs(plan(), node),
-      stdin: convergeInput(secretFiles(plan(), node)) + of,
+      stdin: convergeInput(secretFiles(plan(), node), "sum", "found") + of,
       connection: { host: "10.0.0.1", privateKey: key + of },
     });
     const markdown = summaryMarkdown(

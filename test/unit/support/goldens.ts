@@ -5,6 +5,7 @@ import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
 import type { File } from "../../../cloud-init/file";
 import { nodeFiles } from "../../../cloud-init/node-files";
 import { programs } from "../../../cloud-init/program";
+import { rightsSql } from "../../../cloud-init/services/patroni/rights";
 import { clusterSql } from "../../../cloud-init/services/patroni/sql";
 import { settingsFromConfig } from "../../../settings/load";
 import { makePlan, type Node, type Plan } from "../../../settings/plan";
@@ -89,7 +90,8 @@ function withoutFiles(command: string, files: File[]): string {
 /** A node's files with secrets in them, these masked. Its key pair is not a rendered file. */
 function secretFiles(plan: Plan, node: Node): File[] {
   if (node.role === "haproxy") return [haproxySecrets(secretMark), pgbouncerSecrets(secretMark)];
-  if (node.role === "postgresql") return [clusterSql(plan, { owner: secretMark, user: secretMark })];
+  const verifiers = { owner: secretMark, user: secretMark };
+  if (node.role === "postgresql") return [clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
   return [];
 }
 

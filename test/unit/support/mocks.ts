@@ -42,6 +42,7 @@ const outputsOf: Record<string, (name: string, inputs: Properties) => Properties
     hostKey: { publicKey: (hostKey as { publicKey?: string } | undefined)?.publicKey },
     incarnation: `incarnation-of-${name}`,
   }),
+  "pulumi-nodejs:dynamic/pgha:NodeState": (name) => ({ found: `found-on-${name}` }),
   ...awsOutputs,
 };
 

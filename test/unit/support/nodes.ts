@@ -2,6 +2,7 @@ import type { File } from "../../../cloud-init/file";
 import { haproxySecrets } from "../../../cloud-init/services/haproxy/files";
 import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
 import { scramVerifier } from "../../../cloud-init/services/patroni/scram";
+import { rightsSql } from "../../../cloud-init/services/patroni/rights";
 import { clusterSql } from "../../../cloud-init/services/patroni/sql";
 import { tls } from "../../../settings/tls";
 import type { Node, Plan } from "../../../settings/plan";
@@ -20,5 +21,6 @@ export function secretFiles(plan: Plan, node: Node): File[] {
     return [key, haproxySecrets(placeholder.for("stats")), pgbouncerSecrets(placeholder.for("lookup"))];
   if (node.role === "etcd") return [key];
   const verifier = (use: string) => scramVerifier(placeholder.for(use), Buffer.alloc(16, use));
-  return [key, clusterSql(plan, { owner: verifier("owner"), user: verifier("user") })];
+  const verifiers = { owner: verifier("owner"), user: verifier("user") };
+  return [key, clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
 }

@@ -10,10 +10,11 @@ describe("converge library", () => {
   const folder = temporaryFolder();
   const root = () => join(folder(), "root");
   const stages = () => join(folder(), "stages");
+  const kept = () => join(folder(), "kept");
   let me: string;
   before(() => (me = self()));
   beforeEach(() => {
-    rmSync(root(), { recursive: true, force: true });
+    for (const path of [root(), kept()]) rmSync(path, { recursive: true, force: true });
     for (const path of [root(), stages(), join(folder(), "bin")]) mkdirSync(path, { recursive: true });
   });
 
@@ -23,8 +24,17 @@ describe("converge library", () => {
       `NODE=etcd1 JOURNAL="-u etcd" CLUSTER=test ADDRESS=10.9.9.9 ETCD_ENDPOINTS=https://10.9.9.9:2379
        mktemp() { command mktemp -d "$STAGES/XXXXXX"; } # the library's own place for it belongs to root
        source "${library}"
+       kept=$KEPT
        ${statements}`,
-      { env: { R: root(), STAGES: stages(), ME: me, PATH: `${join(folder(), "bin")}:${process.env.PATH}` } },
+      {
+        env: {
+          R: root(),
+          STAGES: stages(),
+          KEPT: kept(),
+          ME: me,
+          PATH: `${join(folder(), "bin")}:${process.env.PATH}`,
+        },
+      },
     );
 
   /** As `run`; must succeed, and gives what it printed. */
@@ -126,7 +136,25 @@ describe("converge library", () => {
     it("brings everything to rest: a second run finds nothing", () => {
       const stage = 'stage_file "$R/etc/a" "$ME" 0640 <<<one; find_changes; echo "${!changed[@]}"';
       assert.equal(ran(`${stage}; install_files`), join(root(), "etc/a"));
+      rmSync(join(kept(), "unfinished"));
       assert.equal(ran(stage), "");
+    });
+
+    it("counts as changed what a step has changed that did not come to its end: its daemon may not know of it", () => {
+      const stage = (name: string) => `stage_file "$R/etc/${name}" "$ME" 0640 <<<one`;
+      const paths = (...names: string[]) => names.map((name) => join(root(), "etc", name)).join(" ");
+      const found = 'find_changes; printf "%s\\n" "${!changed[@]}" | sort | paste -sd" "';
+      ran(`${stage("a")}; ${stage("b")}; find_changes; install_files`);
+      assert.equal(ran(`${stage("a")}; ${stage("b")}; ${stage("c")}; ${found}; install_files`), paths("a", "b", "c"));
+      // Not what is no file of the node any more.
+      assert.equal(ran(`${stage("b")}; ${found}`), paths("b"));
+    });
+
+    it("forgets first that the node was at its settings", () => {
+      mkdirSync(kept());
+      writeFileSync(join(kept(), "converged"), "converged 1\n");
+      ran(`${'stage_file "$R/etc/a" "$ME" 0640 <<<one'}; find_changes; install_files`);
+      assert.deepEqual(readdirSync(kept()), ["unfinished"]);
     });
   });
 

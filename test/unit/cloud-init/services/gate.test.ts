@@ -564,7 +564,16 @@ describe("the gate", () => {
     await pause(0.3);
     await resumed();
     const silent = Array.from({ length: 500 }, () => createConnectionTo(port));
-    const took = await timed(ask("GET", "/").then(({ status }) => assert.equal(status, 200)));
+    // Those of the node that come later may displace its own question while that is in its handshake.
+    const answer = async (): Promise<number> =>
+      ask("GET", "/").then(
+        ({ status }) => status,
+        (error: NodeJS.ErrnoException) => {
+          if (error.code !== "ECONNRESET") throw error;
+          return answer();
+        },
+      );
+    const took = await timed(answer().then((status) => assert.equal(status, 200)));
     assert.ok(took < 1.9, `answered after ${took} s: the silent ones' time is 2 s`);
     for (const socket of [...idle, ...silent]) socket.destroy();
   });

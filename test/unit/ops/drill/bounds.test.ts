@@ -63,6 +63,7 @@ describe("a whole cluster", () => {
     proxies: [],
     certificates: [],
     stopped: [],
+    differences: [],
     disks: [],
     warnings,
     notes: [],

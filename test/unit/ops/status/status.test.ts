@@ -262,6 +262,18 @@ describe("pgha status", () => {
       warns: [/^haproxy1: 9 clients wait .* one for 4 s/],
     },
     {
+      name: "what is not as the last up left it",
+      changes: {
+        haproxy1: `${proxyAnswer({})}\n@@pgha differences\nconverged 5a\n/etc/a is missing\npgha-gate does not run (failed)`,
+      },
+      warns: [/^haproxy1: \/etc\/a is missing; `npm run up` makes it so again$/],
+    },
+    {
+      name: "an up that did not come to its end",
+      changes: { haproxy1: `${proxyAnswer({})}\n@@pgha differences\nconverged none` },
+      warns: [/^haproxy1: its last change did not come to its end; `npm run up`/],
+    },
+    {
       name: "a service that does not run",
       changes: { haproxy1: `${proxyAnswer({})}\n@@pgha units\nhaproxy active\npgbouncer active\npgha-gate failed` },
       warns: [/^haproxy1: pgha-gate does not run \(failed\); `pgha logs haproxy1`.*systemctl start pgha-gate/],

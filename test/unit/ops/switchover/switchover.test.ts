@@ -41,6 +41,7 @@ const status = (
   proxies: [],
   certificates: [],
   stopped: [],
+  differences: [],
   disks: [],
   warnings: [],
   notes: [],

@@ -1,0 +1,52 @@
+/** What tells whether a node is as its last converge step left it: for `up`, which then runs the step again, and `pgha status`. */
+import { createHash } from "node:crypto";
+import type { Node, Plan } from "../settings/plan";
+import { ports } from "../settings/ports";
+import type { File } from "./file";
+import { program, programs } from "./program";
+import { unitsOf } from "./services";
+import { superuserOptions } from "./services/patroni/session";
+
+/** The program, on every node. */
+export const driftProgram = `${programs}/drift.sh`;
+
+/** Its first line: what the node's last converge step was given. */
+export const convergedMark = "converged ";
+
+/** Its first line when that step did not come to its end, and how that is said. */
+export const notConverged = `${convergedMark}none`;
+export const brokenOff = "its last change did not come to its end";
+
+/** What is found before every change of settings. */
+export const notAtSettings = "is not at these settings";
+
+/** The file that a line of `drift.sh` is about. */
+export const changedFile = (line: string): string | undefined =>
+  /^(\/\S+) (?:has been changed|is missing)$/.exec(line)?.[1];
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** Checksums of what a converge step is given. Nobody finds out a key by one of them. */
+export const checksums = (command: string, secrets: File[]) => ({
+  command: sha256(command),
+  secrets: sha256(JSON.stringify(secrets)),
+});
+
+/** One of both, by which a node is known to be at its settings. */
+export const givenSum = ({ command, secrets }: ReturnType<typeof checksums>) => sha256(command + secrets);
+
+export function driftFiles(plan: Plan, node: Node): File[] {
+  const { settings } = plan;
+  const variables = {
+    UNITS: unitsOf(node.role, settings.clock).join(" "),
+    ...(node.role === "postgresql" && {
+      DATABASE: settings.database.name,
+      PATRONI: `https://${node.address}:${ports.patroni}`,
+      SUPERUSER_OPTIONS: superuserOptions,
+    }),
+  };
+  const [shebang, ...rest] = program("drift.sh").split("\n");
+  const rendered = Object.entries(variables).map(([name, value]) => `${name}='${value}'`);
+  const content = [shebang, ...rendered, ...rest].join("\n");
+  return [{ path: driftProgram, owner: "root:root", mode: "0755", content }];
+}

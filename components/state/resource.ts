@@ -1,0 +1,35 @@
+/** A node as it really is, as a Pulumi resource: what differs from its settings shows up as a change, at every `up` and preview. */
+import type { types } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+/** The provider that goes into the state: only where the code is found, as in `components/incus/resources.ts`. */
+export const providerText = `exports.handler = () => { require(process.cwd() + "/loader.cjs"); return require(process.cwd() + "/components/state/provider").nodeState; };`;
+
+/** Inputs of a {@link NodeState}. */
+export interface NodeStateArgs {
+  /** The node's name. */
+  node: pulumi.Input<string>;
+  /** How to log in to the node. */
+  connection: pulumi.Input<types.input.remote.ConnectionArgs>;
+  /** Checksum of its converge command. */
+  command: pulumi.Input<string>;
+  /** Checksum of the secret files that this is given. */
+  secrets: pulumi.Input<string>;
+  /** Public SSH host keys of all nodes by their address. They are all looked at as soon as the first one is. */
+  hostKeys: pulumi.Input<Record<string, pulumi.Input<string>>>;
+}
+
+/**
+ * Looks at a node whenever Pulumi compares: at its files, its units, and, on the leader, at the configuration in etcd and at roles and
+ * rights (`cloud-init/drift.sh`). What it finds is the input `differences`, so that previews show it. A node that cannot be reached is
+ * taken to be as it should: its machine may be about to be made.
+ */
+export class NodeState extends pulumi.CustomResource {
+  /** Changes whenever something was found: then the converge step runs again. */
+  declare readonly found: pulumi.Output<string>;
+
+  constructor(name: string, args: NodeStateArgs, opts: pulumi.CustomResourceOptions) {
+    const props = { ...args, differences: undefined, found: undefined, __provider: providerText };
+    super("pulumi-nodejs:dynamic/pgha:NodeState", name, props, opts);
+  }
+}

@@ -1,0 +1,32 @@
+-- Written by pgha. Prints what database and roles lack of what cluster.sql gives them, a line each.
+SELECT said FROM (VALUES
+  (EXISTS (SELECT FROM pg_authid WHERE rolname = 'app_owner' AND rolcanlogin AND NOT rolsuper),
+    'role app_owner may not log in, or is a superuser'),
+  (EXISTS (SELECT FROM pg_authid WHERE rolname = 'app_owner' AND encode(sha256(rolpassword::bytea), 'hex') = 'edc9152cd2aa140c6b41a7112417f32da1f2d07893acad3f491e4518b84bda9a'),
+    'role app_owner has another password than the stack''s outputs say'),
+  (EXISTS (SELECT FROM pg_authid WHERE rolname = 'app' AND rolcanlogin AND NOT rolsuper),
+    'role app may not log in, or is a superuser'),
+  (EXISTS (SELECT FROM pg_authid WHERE rolname = 'app' AND encode(sha256(rolpassword::bytea), 'hex') = 'edc9152cd2aa140c6b41a7112417f32da1f2d07893acad3f491e4518b84bda9a'),
+    'role app has another password than the stack''s outputs say'),
+  ((SELECT datdba FROM pg_database WHERE datname = 'app') = to_regrole('app_owner'),
+    'database app does not belong to app_owner'),
+  (has_database_privilege(to_regrole('app'), (SELECT oid FROM pg_database WHERE datname = 'app'), 'CONNECT'),
+    'role app may not connect to database app'),
+  (has_database_privilege(to_regrole('pgbouncer'), (SELECT oid FROM pg_database WHERE datname = 'app'), 'CONNECT'),
+    'PgBouncer may not connect to database app'),
+  ((SELECT datacl IS NOT NULL AND NOT EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0) FROM pg_database WHERE datname = 'app'),
+    'every role may connect to database app'),
+  ((SELECT nspowner FROM pg_namespace WHERE oid = to_regnamespace('public')) = to_regrole('app_owner'),
+    'schema public of database app is missing or does not belong to app_owner'),
+  (has_schema_privilege(to_regrole('app'), to_regnamespace('public'), 'USAGE'),
+    'role app may not use schema public of database app'),
+  ((SELECT count(DISTINCT privilege_type) FROM pg_default_acl, aclexplode(defaclacl)
+    WHERE defaclrole = to_regrole('app_owner') AND defaclnamespace = to_regnamespace('public') AND defaclobjtype = 'r'
+      AND grantee = to_regrole('app') AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')) = 4 AND (SELECT count(DISTINCT privilege_type) FROM pg_default_acl, aclexplode(defaclacl)
+    WHERE defaclrole = to_regrole('app_owner') AND defaclnamespace = to_regnamespace('public') AND defaclobjtype = 'S'
+      AND grantee = to_regrole('app') AND privilege_type IN ('USAGE', 'SELECT')) = 2,
+    'role app gets no rights to tables that app_owner makes in schema public of database app'),
+  (has_schema_privilege(to_regrole('pgbouncer'), to_regnamespace('pgha'), 'USAGE')
+      AND has_function_privilege(to_regrole('pgbouncer'), to_regprocedure('pgha.lookup(pg_catalog.text)'), 'EXECUTE'),
+    'PgBouncer cannot look passwords up in database app: nobody can log in to the pooled port')
+) AS facts (holds, said) WHERE holds IS NOT TRUE;
