@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { tmpdir } from "node:os";
 import { run } from "../../../../ops/process";
 import { checkoutRoot } from "../../../../ops/env";
 import { identity as provider } from "../../../../components/identity/provider";
@@ -34,11 +35,23 @@ describe("identity: provider", () => {
     assert.deepEqual(await provider.diff("identity", asked, moved), { changes: false });
   });
 
-  it("is found by the text in the state, in whatever process and folder of a checkout", async () => {
-    const { inputs: registered } = resource(await runIndex(stackConfig("dev")), "pgha-identity");
-    const text = String(registered.__provider);
-    assert.ok(!text.includes(checkoutRoot));
-    const script = `${text} exports.handler().check({}, {identity: {name: "x"}, replaces: {}}).then(({failures}) => console.log(failures.length))`;
-    assert.deepEqual(await run("node", ["-e", script], { cwd: checkoutRoot }), { code: 0, stdout: "0\n", stderr: "" });
+  describe("the text in the state", () => {
+    let text: string;
+    before(async () => {
+      text = String(resource(await runIndex(stackConfig("dev")), "pgha-identity").inputs.__provider);
+    });
+    const printed = (script: string, cwd: string) => run("node", ["-e", `${text} ${script}`], { cwd });
+
+    it("finds it in whatever process and checkout", async () => {
+      assert.ok(!text.includes(checkoutRoot));
+      const changed = '{identity: {name: "a"}}, {identity: {name: "b"}, replaces: {}}';
+      const script = `exports.handler().check(${changed}).then(({ failures }) => console.log(failures.length))`;
+      assert.deepEqual(await printed(script, checkoutRoot), { code: 0, stdout: "1\n", stderr: "" });
+    });
+
+    it("lets the note go in a checkout of a release that has no identity", async () => {
+      const script = "exports.handler().delete().then(() => console.log('gone'))";
+      assert.deepEqual(await printed(script, tmpdir()), { code: 0, stdout: "gone\n", stderr: "" });
+    });
   });
 });
