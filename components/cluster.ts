@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { MakeDriver } from "./driver";
 import { Etcd } from "./etcd";
+import { Identity } from "./identity/resource";
 import { clusterOutputs, type ClusterOutputs } from "./outputs";
 import { Passwords } from "./passwords";
 import { Patroni } from "./patroni";
@@ -27,8 +28,10 @@ export class PostgresCluster extends pulumi.ComponentResource {
   readonly outputs: ClusterOutputs;
 
   constructor(name: string, args: PostgresClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("pgha:index:PostgresCluster", name, {}, opts);
     const { settings, makeDriver, bastionKey } = args;
+    // Before the component, and not in it: all that is in it waits for it, and so for this.
+    const identity = new Identity(`${name}-identity`, settings, opts);
+    super("pgha:index:PostgresCluster", name, {}, pulumi.mergeOptions(opts, { dependsOn: identity }));
     const plan = makePlan(settings);
     const childOpts = { parent: this };
 

@@ -5,7 +5,7 @@ import { machinesMissing } from "./machines";
 import { judge, policyFlags } from "./policy";
 import { setup } from "./setup";
 import { requirePorts } from "./setup/ports";
-import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackSettings } from "./stack";
+import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackExists, stackSettings } from "./stack";
 
 main(async (args) => {
   const { stack, extra } = stackArguments(args);
@@ -14,7 +14,7 @@ main(async (args) => {
   if (settings.driver === "incus") {
     const proxies = Array.from({ length: settings.nodes.haproxy }, (_, proxy) => clientPorts(settings, proxy));
     await requirePorts(
-      settings.name,
+      (await stackExists(stack)) ? undefined : settings.name,
       proxies.flatMap((ports) => Object.values(ports)),
     );
   }

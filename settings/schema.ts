@@ -11,7 +11,8 @@ import { nodes } from "./sections/nodes";
 import { pool } from "./sections/pool";
 import { ports } from "./sections/ports";
 import { postgresql } from "./sections/postgresql";
-import { replaces, told } from "./sections/types";
+import { replacements } from "./sections/replaces";
+import { replaces, told, unlessAsked } from "./sections/types";
 
 /** A new section is a file in `sections/` and a line here. */
 export const schema = z.strictObject({
@@ -28,9 +29,11 @@ export const schema = z.strictObject({
         { otherwise: "`pgha-<stack>`", change: replaces },
       ),
     ),
-  driver: z
-    .enum(["incus", "aws"])
-    .meta(told("where machines come from: `incus` (this host) or `aws` (EC2). Must be written.")),
+  driver: z.enum(["incus", "aws"]).meta(
+    told("where machines come from: `incus` (this host) or `aws` (EC2). Must be written.", {
+      change: unlessAsked("the machines are removed with their data, and made anew"),
+    }),
+  ),
   clock,
   nodes,
   machines,
@@ -42,6 +45,7 @@ export const schema = z.strictObject({
   pool,
   haproxy,
   certificates,
+  replaces: replacements,
 });
 
 /** The settings of one stack, complete and checked. */

@@ -32,13 +32,13 @@ export function portFault(listen: string): Promise<string | undefined> {
   });
 }
 
-/** The first route of this machine that shares addresses with `cidr`, other than those of interface `except`. */
-export async function overlappingRoute(cidr: string, except: string, table = "/proc/net/route") {
+/** The first route of this machine that shares addresses with `cidr`, other than those of the interfaces `except`. */
+export async function overlappingRoute(cidr: string, except: string[], table = "/proc/net/route") {
   const wanted = parseCidr(cidr)!;
   const rows = (await fs.readFile(table, "utf8")).split("\n").slice(1);
   for (const row of rows) {
     const [name = "", destination = "", , , , , , mask = ""] = row.trim().split(/\s+/);
-    if (!destination || name === except || mask === "00000000") continue;
+    if (!destination || except.includes(name) || mask === "00000000") continue;
     const base = Buffer.from(destination, "hex").readUInt32LE();
     const size = 2 ** 32 - Buffer.from(mask, "hex").readUInt32LE();
     if (base < wanted.base + 2 ** (32 - wanted.bits) && wanted.base < base + size) {

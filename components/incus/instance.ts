@@ -39,8 +39,8 @@ const differing = <K extends keyof InstanceOutputs>(keys: readonly K[], olds: In
 
 /**
  * @param ready tells whether the SSH server at an address answers within a number of seconds; replaced in tests only.
- * @param inState names that the state holds, as far as this run has come. A replacement is checked twice: as a change,
- * and then as if it were new, while the old machine is still there.
+ * @param inState names and published ports that the state holds, as far as this run has come. A replacement is checked twice:
+ * as a change, and then as if it were new, while the old machine is still there.
  */
 export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()) => ({
   async check(olds: Partial<InstanceInputs>, news: InstanceInputs): Promise<pulumi.dynamic.CheckResult> {
@@ -67,11 +67,11 @@ export const instanceProvider = (ready = sshAnswers, inState = new Set<string>()
     }
     // Only what is new is compared with the machine itself: a run without changes asks Incus nothing.
     if (olds.name !== undefined) {
-      inState.add(olds.name);
       const held = new Set(olds.publish?.map(({ listen }) => listen));
+      for (const each of [olds.name, ...held]) inState.add(each);
       failures.push(...(await portFailures(inputs.publish.filter(({ listen }) => !held.has(listen)))));
     } else {
-      failures.push(...(await obstacles(new Incus(), inputs, inState.has(inputs.name))).failures);
+      failures.push(...(await obstacles(new Incus(), inputs, inState)).failures);
     }
     return { inputs, failures };
   },
@@ -169,15 +169,15 @@ async function boot(incus: Incus, { name, address, stack }: InstanceInputs, read
 
 /**
  * What stands against making an instance, and whether a half-made one of this same state must go first.
- * @param replaces its name and ports are still those of the machine that it replaces
+ * @param replaced names and ports that are still those of the machine that it replaces
  */
-async function obstacles(incus: Incus, inputs: InstanceInputs, replaces = false) {
+async function obstacles(incus: Incus, inputs: InstanceInputs, replaced = new Set<string>()) {
   const { name, stack, image, pool, publish } = inputs;
   const failures: pulumi.dynamic.CheckFailure[] = [];
   let leftover = false;
   try {
     const [present, alias, storage] = await Promise.all([
-      replaces ? undefined : incus.find<IncusInstance>(pathOf(name)),
+      replaced.has(name) ? undefined : incus.find<IncusInstance>(pathOf(name)),
       incus.find(`/1.0/images/aliases/${image}`),
       incus.find(`/1.0/storage-pools/${pool}`),
     ]);
@@ -186,7 +186,7 @@ async function obstacles(incus: Incus, inputs: InstanceInputs, replaces = false)
     if (!storage) failures.push({ property: "pool", reason: `Incus has no storage pool ${pool}: ${setup}` });
     leftover = present !== undefined && madeFor(present, inputs);
     if (present && !leftover) failures.push({ property: "name", reason: foreign(present, name, stack) });
-    if (!leftover && !replaces) failures.push(...(await portFailures(publish)));
+    if (!leftover) failures.push(...(await portFailures(publish.filter(({ listen }) => !replaced.has(listen)))));
   } catch (error) {
     if (!(error instanceof IncusError)) throw error;
     failures.push({ property: "", reason: error.message });

@@ -38,7 +38,7 @@ export const networkProvider = (inState = new Set<string>()) => ({
     if (olds.name !== undefined) inState.add(olds.name);
     if (failures.length === 0) {
       // A network that is to be made, or moved to other addresses, must find its place free.
-      if (!inState.has(news.name)) failures.push(...(await obstacles(new Incus(), news)).failures);
+      if (!inState.has(news.name)) failures.push(...(await obstacles(new Incus(), news, [...inState])).failures);
       else if (olds.cidr !== news.cidr) failures.push(...(await addressFailures(news)));
     }
     return { inputs: news, failures };
@@ -111,8 +111,11 @@ const writeConfig = (incus: Incus, inputs: NetworkInputs) =>
 const users = (found: IncusNetwork) =>
   (found.used_by ?? []).flatMap((url) => /^\/1\.0\/instances\/([^/?]+)/.exec(url)?.[1] ?? []);
 
-/** What stands against making a network; one of ours that nothing uses yet is none, and is taken over. */
-async function obstacles(incus: Incus, inputs: NetworkInputs) {
+/**
+ * What stands against making a network; one of ours that nothing uses yet is none, and is taken over.
+ * @param replaced bridges that go before it is made
+ */
+async function obstacles(incus: Incus, inputs: NetworkInputs, replaced: string[] = []) {
   const { name } = inputs;
   const failures: pulumi.dynamic.CheckFailure[] = [];
   let present: IncusNetwork | undefined;
@@ -132,12 +135,15 @@ async function obstacles(incus: Incus, inputs: NetworkInputs) {
     if (!(error instanceof IncusError)) throw error;
     failures.push({ property: "", reason: error.message });
   }
-  failures.push(...(await addressFailures(inputs)));
+  failures.push(...(await addressFailures(inputs, replaced)));
   return { failures, present };
 }
 
-async function addressFailures({ cidr, name }: NetworkInputs): Promise<pulumi.dynamic.CheckFailure[]> {
-  const route = await overlappingRoute(cidr, name);
+async function addressFailures(
+  { cidr, name }: NetworkInputs,
+  replaced: string[] = [],
+): Promise<pulumi.dynamic.CheckFailure[]> {
+  const route = await overlappingRoute(cidr, [name, ...replaced]);
   if (!route) return [];
   const reason =
     `${cidr} overlaps ${route.cidr}, which this machine reaches through ${route.interface}. ` +

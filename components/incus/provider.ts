@@ -1,7 +1,5 @@
 /** Entry point of the dynamic provider's process: see `providerText` in `resources.ts`. */
-import { endWithEngine } from "../engine";
+import "../ends-with-engine";
 
 export { instance } from "./instance";
 export { network } from "./network";
-
-endWithEngine();

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
 import { brokenOff, convergedMark, givenSum, notAtSettings, notConverged } from "../../cloud-init/drift";
-import { endWithEngine } from "../engine";
+import "../ends-with-engine";
 import { look, type Way } from "./look";
 
 interface Inputs {
@@ -70,5 +70,3 @@ export function nodeStateProvider(ask: (way: Way) => Promise<string | undefined>
 }
 
 export const nodeState = nodeStateProvider();
-
-endWithEngine();

@@ -1,9 +1,9 @@
 /** A node as it really is, as a Pulumi resource: what differs from its settings shows up as a change, at every `up` and preview. */
 import type { types } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import { providerText } from "../provider-text";
 
-/** The provider that goes into the state: only where the code is found, as in `components/incus/resources.ts`. */
-export const providerText = `exports.handler = () => { require(process.cwd() + "/loader.cjs"); return require(process.cwd() + "/components/state/provider").nodeState; };`;
+const provider = providerText("components/state/provider.ts", "nodeState");
 
 /** Inputs of a {@link NodeState}. */
 export interface NodeStateArgs {
@@ -29,7 +29,7 @@ export class NodeState extends pulumi.CustomResource {
   declare readonly found: pulumi.Output<string>;
 
   constructor(name: string, args: NodeStateArgs, opts: pulumi.CustomResourceOptions) {
-    const props = { ...args, differences: undefined, found: undefined, __provider: providerText };
+    const props = { ...args, differences: undefined, found: undefined, __provider: provider };
     super("pulumi-nodejs:dynamic/pgha:NodeState", name, props, opts);
   }
 }

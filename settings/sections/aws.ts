@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { regionOf } from "../aws/region";
 import { parseCidr } from "../cidr";
-import { instanceType, replaces, told } from "./types";
+import { instanceType, replaces, told, unlessAsked } from "./types";
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, {
   error: ({ input }) => `is '${String(input)}', which is not an IPv4 network; write one like 203.0.113.7/32`,
@@ -90,7 +90,7 @@ export const awsSettings = z.strictObject({
         {
           example: "[us-east-1a, us-east-1b, us-east-1c]",
           otherwise: "must be written",
-          change: "nodes whose zone is another one are replaced",
+          change: unlessAsked("nodes whose zone is another one are replaced, and their volumes with the data"),
         },
       ),
     ),
@@ -193,6 +193,7 @@ export const awsSettings = z.strictObject({
       told("ARN of the KMS key that encrypts the disks.", {
         example: "arn:aws:kms:us-east-1:123456789012:key/ID",
         otherwise: "the account's own for EBS",
+        change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
       }),
     ),
   permissionsBoundary: z

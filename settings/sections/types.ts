@@ -36,5 +36,7 @@ export const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, {
 
 /** How a change that PostgreSQL takes up at its start is carried out. */
 export const restarts = "PostgreSQL restarts, one standby after the other, the leader after a switchover";
+/** A change of what makes a cluster the one that it is: `sections/replaces.ts`. @param does what becomes of the cluster then */
+export const unlessAsked = (does: string) => `which is refused unless \`replaces\` asks for it, ${does}`;
 /** A change that a running cluster does not survive. On AWS data is on volumes of its own. */
-export const replaces = "every machine is replaced; with `incus` the data goes with them";
+export const replaces = unlessAsked("every machine is replaced; with `incus` the data goes with them");

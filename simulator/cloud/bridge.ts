@@ -36,7 +36,7 @@ function asRootWith(input: string, command: string, ...args: string[]): void {
 export async function makeBridge(incus: Incus, args: BridgeArgs): Promise<void> {
   const name = bridgeOf(args.vpc);
   const gateway = gatewayOf(args.cidr);
-  const route = await overlappingRoute(args.cidr, name);
+  const route = await overlappingRoute(args.cidr, [name]);
   if (route)
     throw new Error(`${args.cidr} overlaps ${route.cidr}, which this machine reaches through ${route.interface}`);
   await incus.run("POST", "/1.0/networks", {

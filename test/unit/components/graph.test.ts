@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as random from "@pulumi/random";
 import { stackConfig } from "../support/config";
 import { resource } from "../support/goldens";
+import { waitsFor } from "../support/graph";
 import { placeholder } from "../support/placeholders";
 import { runIndex, runProgram, secretMark, unknownMark, type Registered, type Run } from "../support/program";
 
@@ -27,9 +28,19 @@ describe("resources of dev", () => {
     const top = all.filter(({ parent }) => parent !== "" && isStack(run.resources.get(parent)!));
     assert.deepEqual(
       top.map(({ name }) => name),
-      ["pgha"],
-      "one component holds everything",
+      ["pgha-identity", "pgha"],
+      "one component holds everything but what comes before it",
     );
+  });
+
+  it("all wait for the identity, so that its refusal comes before any change", () => {
+    const others = all.filter((one) => one.name !== "pgha-identity" && !isStack(one));
+    const identity = resource(run, "pgha-identity");
+    assert.deepEqual(
+      others.filter((one) => !waitsFor(run, one, identity)).map(({ name }) => name),
+      [],
+    );
+    assert.deepEqual(identity.dependencies, []);
   });
 
   it("of this project are of types pgha:index:X", () => {

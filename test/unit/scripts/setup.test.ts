@@ -281,10 +281,12 @@ describe("set-up: client ports", () => {
         name: "SetupError",
         message: new RegExp(`Nothing was changed:\\n.*port ${port} .*pgha:ports`),
       });
+      await requirePorts(undefined, [port]);
+      held = 0;
+      await assert.rejects(requirePorts(undefined, [port]), /pgha:ports/, "held by no machine at all");
     } finally {
       server.close();
     }
-    held = 0;
     await requirePorts("other", [port]);
   });
 });

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { imageAlias } from "../../../components/incus/image";
+import { waitsFor } from "./graph";
 import type { Registered, Run } from "./program";
 
 /** Texts that are golden files of their own, or nothing that a setting changes: by resource type and input. */
@@ -57,9 +58,12 @@ function written(run: Run, resource: Registered, stack: Registered) {
 }
 
 /** Whether a resource comes after every other one: then a list of them would only repeat what is in all the files. */
-function dependsOnAll(run: Run, { urn, dependencies }: Registered): boolean {
-  const others = [...run.resources.values()].filter((other) => other.custom && other.urn !== urn);
-  return others.length > 1 && others.every((other) => dependencies.includes(other.urn));
+function dependsOnAll(run: Run, resource: Registered): boolean {
+  const others = [...run.resources.values()].filter((other) => other.custom && other !== resource);
+  const direct = others.filter(({ urn }) => resource.dependencies.includes(urn));
+  // What all the direct ones wait for is not among them.
+  const first = others.filter((other) => !direct.includes(other));
+  return direct.length > 1 && first.every((other) => direct.every((one) => waitsFor(run, one, other)));
 }
 
 /** Outputs of a component, without the text of those that are the stack's, too. */

@@ -37,6 +37,7 @@ const outputsOf: Record<string, (name: string, inputs: Properties) => Properties
   "tls:index/certRequest:CertRequest": (name) => ({ certRequestPem: pem("CERTIFICATE REQUEST", name) }),
   "tls:index/locallySignedCert:LocallySignedCert": (name) => ({ certPem: pem("CERTIFICATE", name) }),
   "command:remote:Command": () => ({ stdout: "", stderr: "" }),
+  "pulumi-nodejs:dynamic/pgha:Identity": () => ({}),
   "pulumi-nodejs:dynamic/incus:Network": () => ({ gateway: "10.88.0.1", intact: true }),
   "pulumi-nodejs:dynamic/incus:Instance": (name, { hostKey }) => ({
     hostKey: { publicKey: (hostKey as { publicKey?: string } | undefined)?.publicKey },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { stackConfig } from "../../support/config";
 import { resource } from "../../support/goldens";
+import { waitsFor } from "../../support/graph";
 import { placeholder } from "../../support/placeholders";
 import { runIndex, secretMark, type Run } from "../../support/program";
 
@@ -20,6 +21,15 @@ describe("staging", () => {
 
   describe("its resources", () => {
     const all = () => [...staging.resources.values()];
+
+    it("all wait for the identity, so that its refusal comes before any change", () => {
+      const others = all().filter(({ name, type }) => name !== "pgha-identity" && type !== "pulumi:pulumi:Stack");
+      const identity = resource(staging, "pgha-identity");
+      assert.deepEqual(
+        others.filter((one) => !waitsFor(staging, one, identity)).map(({ name }) => name),
+        [],
+      );
+    });
 
     it("converge each node once its machine exists, and go with it", () => {
       const commands = all().filter(({ type }) => type === "command:remote:Command");

@@ -106,6 +106,20 @@ describe("incus: instance", () => {
       assert.match((await failures({ name }))[0]!, /no image/, "it would be missed only after the old one is gone");
     });
 
+    it("leaves the old machine its ports when it gets another name", async () => {
+      const holder = net.createServer();
+      await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+      const publish = [{ listen: `127.0.0.1:${(holder.address() as net.AddressInfo).port}`, port: 1 }];
+      const renamed = { name: "pgha-renamed-db1", publish };
+      try {
+        assert.match((await failures(renamed))[0]!, /already in use/);
+        assert.deepEqual(await failures(renamed, { ...inputs, publish }), []);
+        assert.deepEqual(await failures(renamed), []);
+      } finally {
+        await new Promise((resolve) => holder.close(resolve));
+      }
+    });
+
     it("says what to do without a daemon", async () => {
       await fs.promises.rm(fake.socket);
       assert.match((await failures({}))[0]!, /Incus can't be reached.*npm run setup/);

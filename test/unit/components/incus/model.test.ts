@@ -167,7 +167,7 @@ describe("incus: host", () => {
         "",
       ].join("\n"),
     );
-    const check = (cidr: string, except = "") => overlappingRoute(cidr, except, table);
+    const check = (cidr: string, ...except: string[]) => overlappingRoute(cidr, except, table);
     try {
       assert.deepEqual(await check("10.88.0.0/24"), { interface: "pgha-dev", cidr: "10.88.0.0/24" });
       assert.deepEqual(await check("10.88.0.0/24", "pgha-dev"), { interface: "tun0", cidr: "10.64.0.0/11" });

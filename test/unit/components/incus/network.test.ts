@@ -113,6 +113,17 @@ describe("incus: network", () => {
     assert.match((await failures({ cidr: `${own.address}/32` }, inputs))[0]!, /overlaps/);
   });
 
+  it("does not take the route of the network that it replaces for another's", async function () {
+    const [name, [own]] = Object.entries(os.networkInterfaces())
+      .map(([name, all]) => [name, all!.filter(({ family, internal }) => family === "IPv4" && !internal)] as const)
+      .find(([, all]) => all.length > 0) ?? ["", []];
+    if (!own) this.skip();
+    const renamed = { name: "pgha-renamed", cidr: `${own.address}/32` };
+    assert.match((await failures(renamed))[0]!, /overlaps/);
+    assert.deepEqual(await failures(renamed, { ...inputs, ...renamed, name }), []);
+    assert.deepEqual(await failures(renamed), [], "nor when its replacement is checked as if it were new");
+  });
+
   it("refuses names and blocks that are none", async () => {
     assert.match((await failures({ name: "pgha-a-very-long-name" }))[0]!, /2 to 15/);
     assert.match((await failures({ cidr: "10.0.0.300/24" }))[0]!, /pgha:network\.cidr/);

@@ -1,0 +1,73 @@
+/** Whether a cluster may become another one by a change of its settings. */
+import type { CheckFailure } from "@pulumi/pulumi/dynamic";
+import { none, type Identity } from "../../settings/identity";
+import type { IdentityKey } from "../../settings/sections/replaces";
+
+/**
+ * @param before the identity of the cluster that exists
+ * @param after the one that the settings say now
+ * @param asked the changes that they ask for by name: settings and their old values
+ * @returns a failure for each setting that changes without being asked for
+ */
+export function judge(before: Identity, after: Identity, asked: Identity): CheckFailure[] {
+  const keys = Object.keys(after) as IdentityKey[];
+  return keys.flatMap((key) => {
+    const [old, now] = [before[key], after[key]!];
+    // One that was not noted yet, as with another driver: there is nothing to compare it with.
+    if (old === undefined || old === now || asked[key] === old) return [];
+    return [{ property: "", reason: refusal(key, old, now, before) }];
+  });
+}
+
+function refusal(key: IdentityKey, old: string, now: string, before: Identity): string {
+  return [
+    `pgha:${key} is changed from ${old} to ${now}: ${consequence(key, before)}. Nothing was changed.`,
+    `  To keep the cluster as it is, ${wayBack(key, old)}.`,
+    `  If the change is wanted all the same, ask for it by its old value: pgha:replaces: {${key}: ${old}}`,
+  ].join("\n");
+}
+
+function wayBack(key: IdentityKey, old: string): string {
+  if (old === none) return `remove pgha:${key}`;
+  const [section, setting] = key.split(".");
+  switch (key) {
+    case "aws.vpc":
+      return "write its old VPC, subnets and firstHost again: pgha:aws: {vpc: ...}";
+    case "aws.zones":
+      return `write pgha:aws: {zones: [${old.replaceAll(" ", ", ")}]}`;
+    default:
+      return `write pgha:${section}: ${setting === undefined ? old : `{${setting}: ${old}}`}`;
+  }
+}
+
+const allGone = "all data would be gone";
+
+/** What the change of a setting would do to the cluster that exists. */
+function consequence(key: IdentityKey, { driver }: Identity): string {
+  switch (key) {
+    case "driver":
+      return `every machine would be removed and made anew elsewhere, and ${allGone}`;
+    case "name":
+    case "network.cidr":
+    case "aws.vpc":
+      return driver === "aws"
+        ? "every machine would be replaced, all at once, and etcd's data with them; only the database nodes' volumes would stay"
+        : `every machine would be replaced, all at once, and ${allGone}`;
+    case "aws.zones":
+      return `nodes whose zone is another one would be replaced, all at once, and their volumes with them; if all are, ${allGone}`;
+    case "aws.kmsKey":
+      return `every machine and every volume would be replaced, all at once, and ${allGone}`;
+    case "database.name":
+      return "the application would get a new, empty database; the old one would stay as it is, but nobody could log in to it";
+    case "database.owner":
+      return (
+        "a new role would be made; what is in the database would stay the old role's, which could no longer log in, so that " +
+        "migrations of it would fail"
+      );
+    case "database.user":
+      return (
+        "a new role would be made; the old one would stay with its rights, but could no longer log in, nor could the " +
+        "application before it uses the new name"
+      );
+  }
+}
