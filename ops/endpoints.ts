@@ -49,7 +49,7 @@ export function formatEndpoints(cluster: Cluster): string {
   ].join("\n");
 }
 
-/** `pgha endpoints`; also the end of `npm run up`. */
+/** `pgha endpoints`. */
 export async function printEndpoints(stack: string, json = false): Promise<void> {
   const cluster = await loadCluster(stack);
   console.log(json ? JSON.stringify(endpointsOf(cluster), null, 2) : formatEndpoints(cluster));

@@ -1,11 +1,34 @@
 /** `npm run up [-- --stack NAME] [-- FLAGS FOR PULUMI]`: from whatever exists to a working cluster. */
 import { clientPorts } from "../settings/plan";
-import { printEndpoints } from "../ops/endpoints";
+import { formatEndpoints } from "../ops/endpoints";
+import { reach } from "../ops/reach";
+import { wholeWithin } from "../ops/status";
 import { machinesMissing } from "./machines";
 import { judge, policyFlags } from "./policy";
 import { setup } from "./setup";
 import { requirePorts } from "./setup/ports";
 import { main, pulumi, releaseDeadLocks, selectStack, stackArguments, stackExists, stackSettings } from "./stack";
+
+/** How long the cluster may take to become whole once every node is at its settings, seconds: proxies look every few. */
+const patience = 30;
+
+/** The end of it: what `pgha status` says, and where clients find the cluster. @returns the exit code */
+async function end(stack: string): Promise<number> {
+  const reached = await reach(stack);
+  const { whole, cluster, warnings } = await wholeWithin(reached, patience);
+  if (whole) {
+    console.log(formatEndpoints(reached.cluster));
+    return 0;
+  }
+  console.error(
+    [
+      `Every node of ${cluster} has taken its settings, but ${patience} s later the cluster is not whole:`,
+      ...warnings.map((text) => `  - ${text}`),
+      `See \`npx pgha status --stack ${stack}\`.`,
+    ].join("\n"),
+  );
+  return 1;
+}
 
 main(async (args) => {
   const { stack, extra } = stackArguments(args);
@@ -31,6 +54,5 @@ main(async (args) => {
   const policy = onAws ? policyFlags : [];
   const flags = ["--yes", "--skip-preview", ...policy, ...quiet, ...refresh, "--stack", stack, ...extra];
   const code = await pulumi(["up", ...flags]);
-  if (code === 0) await printEndpoints(stack);
-  return code;
+  return code === 0 ? end(stack) : code;
 });

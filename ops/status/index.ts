@@ -14,6 +14,16 @@ export async function getStatus({ cluster, runner }: Reached): Promise<Status> {
   return readStatus(cluster.stack, cluster.facts, await probeAll(cluster, runner));
 }
 
+/** Waits until a cluster is whole, for so many seconds at most. @returns how it was at the last look */
+export async function wholeWithin(reached: Reached, seconds: number): Promise<Status> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const status = await getStatus(reached);
+    if (status.whole || Date.now() > deadline) return status;
+    await pause(500);
+  }
+}
+
 /** `pgha status`. @param watch seconds between two looks; undefined: one look */
 export async function statusCommand(reached: Reached, options: { json?: boolean; watch?: number }): Promise<number> {
   const { json, watch } = options;
