@@ -65,6 +65,12 @@ rights() {
   [[ -z $said ]] || printf '%s\n' "$said"
 }
 
+# Patroni hears etcd once in `loop_wait`.
+etcd() {
+  local seen
+  seen=$(rest /patroni | jq '.dcs_last_seen // empty') && (($(date +%s) - seen <= 60)) || echo "Patroni has not heard etcd for a minute or more"
+}
+
 if [[ ${1:-} == note ]]; then
   note "$2"
   exit
@@ -72,6 +78,7 @@ fi
 head -n 1 "$noted" 2>/dev/null || echo "converged none"
 [[ ! -e $noted ]] || files
 units
+[[ -z ${PATRONI:-} ]] || etcd
 # Of what all database nodes share the leader tells.
 if [[ -n ${PATRONI:-} ]] && rest /primary >/dev/null; then
   configuration

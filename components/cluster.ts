@@ -41,7 +41,7 @@ export class PostgresCluster extends pulumi.ComponentResource {
     const driver = makeDriver(name, { plan, sshKey, bastionHostKey, bastionKey }, this);
     const role = { plan, driver, pki };
     const etcd = new Etcd(`${name}-etcd`, role, childOpts);
-    const patroni = new Patroni(`${name}-patroni`, { ...role, passwords, after: etcd.ready }, childOpts);
+    const patroni = new Patroni(`${name}-patroni`, { ...role, passwords, etcd }, childOpts);
     const proxy = new Proxy(`${name}-proxy`, { ...role, passwords }, childOpts);
 
     this.outputs = clusterOutputs(plan, {

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { convergeCommand, convergeInput } from "../cloud-init/converge";
 import { checksums, givenSum } from "../cloud-init/drift";
 import type { File } from "../cloud-init/file";
+import type { MadeMachine } from "./driver";
 import type { Machine } from "./machine";
 import { NodeState } from "./state/resource";
 import type { Node, Plan } from "../settings/plan";
@@ -17,8 +18,8 @@ export interface ConvergeArgs {
   stdin: pulumi.Output<File[]>;
   /** Public SSH host keys of all nodes of the cluster by their address. */
   hostKeys: Record<string, pulumi.Output<string>>;
-  /** Machines of others: when one of them is made anew, this node's step runs, too. @default none */
-  also?: Machine[];
+  /** Machines of others: when one of them is recreated, this node's step runs, too. @default none */
+  also?: MadeMachine[];
 }
 
 /** How long Pulumi waits for a converge step. It ends itself sooner (`timeLimit` in cloud-init/converge.ts), and says why. */
@@ -47,7 +48,7 @@ export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomRe
       stdin: pulumi.secret(
         pulumi.all([stdin, sums.apply(givenSum), state.found]).apply((given) => convergeInput(...given)),
       ),
-      triggers: [machine, ...also].map(({ made }) => made.incarnation),
+      triggers: [machine.made, ...also].map(({ incarnation }) => incarnation),
       addPreviousOutputInEnv: false,
       logging: remote.Logging.Stderr,
     },

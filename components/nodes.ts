@@ -25,6 +25,8 @@ export interface RoleNodes {
   after?: pulumi.Resource[];
   /** When a machine is recreated, do the steps of all nodes of the role run? @default false */
   together?: boolean;
+  /** Machines of another role: when one of them is recreated, the steps of all nodes of this one run. @default none */
+  also?: NodeMachine[];
 }
 
 /** A role's nodes, made. */
@@ -50,6 +52,7 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
       .all([pki.filesOf(node), pki.authorizedKeys, role.secrets ?? [], files])
       .apply(([own, authorized, shared, driven]) => [...own, authorized, ...shared, ...driven]);
     const others = role.together ? machines.filter((other) => other.machine !== machine) : [];
+    const also = [...others.map((other) => other.machine.made), ...(role.also ?? []).map((other) => other.machine)];
     const ready = converge(
       node.name,
       {
@@ -59,7 +62,7 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
         files: nodeFiles(plan, node),
         stdin,
         hostKeys,
-        also: others.map((other) => other.machine),
+        also,
       },
       { parent: machine, dependsOn: [...(role.after ?? []), ...after] },
     );

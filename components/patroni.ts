@@ -9,8 +9,8 @@ import type { Passwords } from "./passwords";
 
 export interface PatroniArgs extends RoleArgs {
   passwords: Passwords;
-  /** What must exist first: etcd. */
-  after: pulumi.Resource[];
+  /** What must exist first, and has Patroni start again when all of it was lost. */
+  etcd: { machines: NodeMachine[]; ready: pulumi.Resource[] };
 }
 
 /** The database nodes: PostgreSQL run by Patroni, with roles and database as the settings say. */
@@ -21,7 +21,7 @@ export class Patroni extends pulumi.ComponentResource {
 
   constructor(name: string, args: PatroniArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Patroni", name, {}, opts);
-    const { plan, passwords } = args;
+    const { plan, passwords, etcd } = args;
     const sql = pulumi
       .all([passwords.owner.password, passwords.owner.salt, passwords.user.password, passwords.user.salt])
       .apply(([owner, ownerSalt, user, userSalt]) => {
@@ -34,7 +34,8 @@ export class Patroni extends pulumi.ComponentResource {
     ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, {
       nodes: plan.postgresql,
       secrets: sql,
-      after: args.after,
+      after: etcd.ready,
+      also: etcd.machines,
     }));
     this.registerOutputs({ scope: plan.cluster });
   }

@@ -25,7 +25,11 @@ converge() {
   find_changes
   install_machine
   if systemctl is-active --quiet haproxy; then
-    if must reload haproxy; then reload_haproxy; fi
+    if must reload haproxy; then
+      # A leader that is to go hands over first: who does not know it any more would find nobody.
+      soon 120 known_node_leads
+      reload_haproxy
+    fi
   fi
   if systemctl is-active --quiet pgbouncer; then
     if must reload pgbouncer; then renew_connections RELOAD; fi
@@ -39,6 +43,15 @@ converge() {
   wait_for 180 "HAProxy to see a leader" haproxy_sees_leader
   change_authority
   say "haproxy sees the leader, pgbouncer answers"
+}
+
+known_node_leads() {
+  local host
+  for host in ${DATABASE_HOSTS//,/ }; do
+    # As HAProxy asks: Patroni wants no certificate of a proxy.
+    curl -fsS -o /dev/null --max-time 2 --cacert /etc/pgha/tls/ca.crt "https://$host:8008/primary" 2>/dev/null && return
+  done
+  return 1
 }
 
 # The old worker cuts its sessions after a while (hard-stop-after): PgBouncer's, which last, leave it before, each after its

@@ -20,6 +20,24 @@ own_state() { rest "$patroni_url/patroni" 2>/dev/null | jq -er "$1"; }
 healthy() { [[ -S /var/run/postgresql/.s.PGSQL.5432 && $(own_state '.role == "primary" and .state == "running" or .replication_state == "streaming"') == true ]]; }
 is_leader() { curl -fsS -o /dev/null --max-time 2 --cacert /etc/pgha/tls/ca.crt "$patroni_url/primary" 2>/dev/null; }
 
+# After the loss of all of etcd a new one answers under the same addresses. Patroni takes none whose history is shorter than what it has
+# seen (StaleEtcdNode in its journal), for ever; a new process of it has seen nothing. PostgreSQL runs on meanwhile. The leader is first:
+# a standby that found the new etcd empty would know of nobody else.
+take_up_new_etcd() {
+  soon 15 hears_etcd
+  if hears_etcd || ! leader_key >/dev/null; then return; fi
+  if [[ $(own_state .role) != primary ]]; then wait_for 120 "the leader to be known to the new etcd" leader_known; fi
+  say "this Patroni takes etcd for an old one: it starts again, and PostgreSQL runs on"
+  systemctl kill --kill-whom=main --signal=KILL patroni
+  wait_for 60 "Patroni to hear etcd" hears_etcd
+}
+hears_etcd() {
+  local seen
+  seen=$(own_state .dcs_last_seen) && (($(date +%s) - seen <= 2 * $(jq .loop_wait "$stage/etc/patroni/dynamic.json") + 3))
+}
+leader_key() { etcd_ctl get --print-value-only "/service/$CLUSTER/leader" 2>/dev/null; }
+leader_known() { [[ -n $(leader_key) ]]; }
+
 # Desired cluster-wide configuration in place? Numbers and strings of parameters count as equal.
 dynamic_in_place() {
   rest "$patroni_url/config" 2>/dev/null | jq -e --slurpfile want /etc/patroni/dynamic.json \
@@ -126,23 +144,53 @@ no_failsafe() {
   done
 }
 
-# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused. It names
-# none if any may do it: the others would sleep for 2 s before they follow one that is named, and nothing is confirmed meanwhile
-# (Patroni 4.1.5, ha.py, process_unhealthy_cluster). With one that is not fit among them Patroni might choose that, or refuse.
+# switchover_from LEADER FIT: what to ask Patroni for, so that a member that is fit (jq) leads; fails when none is. It names none if any
+# may do it: the others would sleep for 2 s before they follow one that is named, and nothing is confirmed meanwhile (Patroni 4.1.5,
+# ha.py, process_unhealthy_cluster). With one that is not fit among them Patroni might choose that, or refuse.
+switchover_from() {
+  members "[.members[] | select(.name != \"$1\")] as \$all | [\$all[] | select($2)] as \$fit | select(\$fit != []) | {leader: \"$1\"}
+    + if \$fit == \$all and (\$fit | length) > 1 then {} else {candidate: \$fit[0].name} end | tojson"
+}
+request_switchover() {
+  rest -o /dev/null --max-time 60 -X POST -H 'Content-Type: application/json' -d "$1" "$patroni_url/switchover"
+}
+
+# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused.
 give_way() (
   flock -w 60 9 || fail "must restart, but a switchover has been under way for 60 s"
   is_leader || exit 0
   soon 30 all_fit
   soon 30 no_failsafe
-  request=$(members "[$others] as \$all | [\$all[] | select($fit)] as \$fit | select(\$fit != []) | {leader: \"$NODE\"}
-    + if \$fit == \$all and (\$fit | length) > 1 then {} else {candidate: \$fit[0].name} end | tojson") ||
+  request=$(switchover_from "$NODE" "$fit") ||
     fail "must restart, but no synchronous standby can take over; see patronictl list"
   say "gives way: $request"
-  rest -o /dev/null --max-time 60 -X POST -H 'Content-Type: application/json' -d "$request" "$patroni_url/switchover" ||
+  request_switchover "$request" ||
     fail "Patroni did not switch over; its journal says why"
   wait_for 60 "another node to lead and this one to follow it" not_leader_but_healthy
 ) 9>"$switchover_lock"
 not_leader_but_healthy() { ! is_leader && healthy; }
+
+# Addresses of the database nodes that there are by the settings, in JSON.
+known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
+
+# A leader that the settings know no more hands over before its machine goes. Any other node asks it to.
+no_stranger_leads() {
+  [[ -n $(stranger) ]] || return 0
+  in_turn relieve_stranger
+  return 1
+}
+# Its name; empty: there is none, or nobody leads.
+stranger() {
+  members "[.members[] | select(.role == \"leader\" and (.host | IN($known[]) | not)) | .name] | first // \"\""
+}
+relieve_stranger() {
+  local leader request
+  leader=$(stranger) && [[ -n $leader ]] || return 0
+  soon 30 members ".members | all(.name == \"$leader\" or $fit)" >/dev/null
+  request=$(switchover_from "$leader" "(.host | IN($known[])) and $fit") || { sleep 1 && return; }
+  say "$leader, which is to go, gives way: $request"
+  request_switchover "$request" || sleep 1
+}
 
 restart_postgresql() {
   if is_leader && ! lowered; then give_way; fi
@@ -209,6 +257,8 @@ converge() {
   fi
   wait_for 180 "this node to lead or to stream from the leader" healthy
   install_client_certificate
+  if [[ -n ${was_active:-} ]]; then take_up_new_etcd; fi
+  wait_for 120 "a leader that is to stay" no_stranger_leads
   if ! dynamic_in_place; then put_dynamic; fi
   if [[ -n ${was_active:-} ]] && has_changed /etc/patroni/dynamic.json; then
     wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place

@@ -1,4 +1,4 @@
-/** Members of etcd come and go, and a majority of them is lost for good: clients see nothing of it. */
+/** Members of etcd and Patroni come and go, the leaders among them; all of etcd is lost for good: clients see nothing of it. */
 import assert from "node:assert/strict";
 import { etcdctl, etcdEndpoint } from "../../ops/ask";
 import { nodesOf } from "../../ops/cluster";
@@ -18,7 +18,7 @@ const stack = new TestStack("test-membership", {
 /** Seconds until the cluster is whole, from when `up` begins. */
 const rebuilt = 90;
 
-describe("members of etcd", function () {
+describe("members", function () {
   this.timeout(400_000);
   this.bail(true);
 
@@ -28,14 +28,16 @@ describe("members of etcd", function () {
   });
   after(() => stack.remove());
 
-  const grown = (etcd: number) => {
-    stack.set({ nodes: { etcd, postgresql: 2, haproxy: 1 } });
-    return underLoad(stack, () => stack.up());
+  const grown = (etcd: number, postgresql = 2, leaves?: string) => {
+    stack.set({ nodes: { etcd, postgresql, haproxy: 1 } });
+    return underLoad(stack, () => stack.up(), { leaves });
   };
 
-  /** Who is a member, all of them with a vote; fails unless nothing is amiss. */
+  const status = async () => JSON.parse((await stack.pgha("status", "--json")).stdout) as Status;
+
+  /** Who is a member, all of them with a vote; fails unless the cluster is whole. */
   async function members(): Promise<string[]> {
-    const { warnings, etcdMembers } = JSON.parse((await stack.pgha("status", "--json")).stdout) as Status;
+    const { warnings, etcdMembers } = await status();
     assert.deepEqual(warnings, []);
     return etcdMembers.map(({ name }) => name).sort();
   }
@@ -49,18 +51,18 @@ describe("members of etcd", function () {
     }
   }
 
-  it("come, one at a time, and change nothing for the others", async () => {
+  it("of etcd come, one at a time, and change nothing for the others", async () => {
     await grown(5);
     assert.deepEqual(await members(), ["etcd1", "etcd2", "etcd3", "etcd4", "etcd5"]);
   });
 
-  it("go before their machines do, etcd's leader among them", async () => {
+  it("of etcd go before their machines do, etcd's leader among them", async () => {
     await leadBy("etcd5");
     await grown(3);
     assert.deepEqual(await members(), ["etcd1", "etcd2", "etcd3"]);
   });
 
-  it("lose their majority for good: a survivor's data carries the cluster on, and writes go on meanwhile", async () => {
+  it("of etcd lose their majority for good: a survivor's data carries the cluster on, and writes go on meanwhile", async () => {
     const { cluster, on } = await machinesOf(stack.name);
     const [survivor] = nodesOf(cluster, "etcd");
     const key = etcdctl(etcdEndpoint(survivor!), `get --print-value-only /service/${stack.cluster}/initialize`);
@@ -75,5 +77,34 @@ describe("members of etcd", function () {
     assert.deepEqual(await members(), ["etcd1", "etcd2", "etcd3"]);
     assert.ok(before);
     assert.equal(await on(survivor!.name, key), before, "it is the same cluster");
+  });
+
+  it("of etcd are all lost: Patroni takes up the new etcd, nobody is promoted, and writes go on meanwhile", async () => {
+    const leader = (await status()).leader;
+    const timeline = (await status()).timeline;
+    await underLoad(stack, async () => {
+      await incus("delete", "--force", ...["etcd1", "etcd2", "etcd3"].map((name) => `${stack.cluster}-${name}`));
+      const started = Date.now();
+      await stack.up("--refresh");
+      await until("a whole cluster", 30, () => members().then(Boolean, () => false));
+      assert.ok(Date.now() - started < rebuilt * 1000, `${(Date.now() - started) / 1000} s`);
+    });
+    assert.deepEqual(await members(), ["etcd1", "etcd2", "etcd3"]);
+    const now = await status();
+    assert.deepEqual([now.leader, now.timeline], [leader, timeline]);
+  });
+
+  it("of Patroni: a leader that is to go hands over first", async () => {
+    await grown(3, 3);
+    const moved = await stack.pgha("switchover", "--to", "postgresql3", "--yes");
+    assert.equal(moved.code, 0, moved.stderr);
+    await grown(3, 2, "postgresql3");
+    const { leader, database, warnings } = await status();
+    assert.deepEqual(warnings, []);
+    assert.ok(["postgresql1", "postgresql2"].includes(leader!), `${leader}`);
+    assert.deepEqual(
+      database.map(({ name }) => name),
+      ["postgresql1", "postgresql2"],
+    );
   });
 });
