@@ -8,8 +8,8 @@ import { reactionsInBash } from "./reactions";
 import { journalOf } from "./services";
 import { superuserOptions } from "./services/patroni/session";
 
-/** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it. */
-const timeLimit = { incus: 1200, aws: 1700 };
+/** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it, and copying a database. */
+const timeLimit = { incus: 7200, aws: 36000 };
 
 /** How much of it the end of the first boot may take, seconds. On a cloud machine that installs the software. */
 const bootLimit = { incus: 300, aws: 600 };

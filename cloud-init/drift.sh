@@ -65,10 +65,15 @@ rights() {
   [[ -z $said ]] || printf '%s\n' "$said"
 }
 
+# A standby that was away for too long never follows again by itself.
+replication() {
+  jq -r 'select(.role == "replica" and .replication_state != "streaming") | "it does not stream from the leader"' <<<"$1"
+}
+
 # Patroni hears etcd once in `loop_wait`.
 etcd() {
   local seen
-  seen=$(rest /patroni | jq '.dcs_last_seen // empty') && (($(date +%s) - seen <= 60)) || echo "Patroni has not heard etcd for a minute or more"
+  seen=$(jq '.dcs_last_seen // empty' <<<"$1") && (($(date +%s) - seen <= 60)) || echo "Patroni has not heard etcd for a minute or more"
 }
 
 if [[ ${1:-} == note ]]; then
@@ -78,7 +83,10 @@ fi
 head -n 1 "$noted" 2>/dev/null || echo "converged none"
 [[ ! -e $noted ]] || files
 units
-[[ -z ${PATRONI:-} ]] || etcd
+if [[ -n ${PATRONI:-} ]] && own=$(rest /patroni); then
+  etcd "$own"
+  replication "$own"
+fi
 # Of what all database nodes share the leader tells.
 if [[ -n ${PATRONI:-} ]] && rest /primary >/dev/null; then
   configuration

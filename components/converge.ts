@@ -23,7 +23,7 @@ export interface ConvergeArgs {
 }
 
 /** How long Pulumi waits for a converge step. It ends itself sooner (`timeLimit` in cloud-init/converge.ts), and says why. */
-const limit = "30m";
+const limit = "610m";
 
 /**
  * Brings a node to its settings, at creation, at every change of them, and when it is found not to be at them. All nodes converge at once; those that must

@@ -11,6 +11,53 @@ superuser_options="$SUPERUSER_OPTIONS $(printf -- '-c %s ' log_statement=none lo
   log_min_duration_sample=-1 log_transaction_sample_rate=0 log_min_error_statement=panic pgaudit.log=none)"
 sql() { PGOPTIONS=$superuser_options runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
+# Waits until this node leads or streams. A copy of a database, and the replay of what was written meanwhile, take what they take: they
+# are waited for as long as they get on.
+patience=180
+follow() {
+  local before='' now deadline=$((SECONDS + patience)) look=$((SECONDS + 5))
+  until healthy; do
+    if ((SECONDS >= look)); then
+      look=$((SECONDS + 5))
+      now=$(copied_so_far)
+      if [[ $now != "$before" ]]; then
+        deadline=$((SECONDS + patience)) before=$now
+        printf '%s: waits to follow the leader: %s\n' "$NODE" "$now" >&2
+      elif cannot_follow; then
+        copy_again
+      fi
+    fi
+    ((SECONDS < deadline)) || give_up "waited $patience s for: this node to lead or to stream from the leader"
+    sleep 0.2
+  done
+}
+copied_so_far() {
+  if [[ -e $PGDATA/postmaster.pid ]]; then
+    ps -C postgres -o args= | sed -n 's/.* startup \(recovering\|waiting\)/replay: \1/p' | head -n 1
+  else
+    echo "$(du -s --block-size=1M "$PGDATA" 2>/dev/null | cut -f1) MiB are copied"
+  fi
+}
+# Was this standby, which gets no further, away for so long that the leader has removed what it needs next? It would ask for that for ever.
+cannot_follow() {
+  local next oldest
+  [[ -z ${copied:-} ]] || return
+  next=$(own_state 'select(.role == "replica") | .xlog | [.received_location, .replayed_location] | max / 16777216 | floor') || return
+  oldest=$(psql -XAtq "host=$DATABASE_HOSTS user=rewind_user dbname=postgres target_session_attrs=read-write connect_timeout=2 \
+    sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=/etc/pgha/tls/node.key" \
+    -c "SELECT min(substr(file, 9)) FROM pg_ls_dir('pg_wal', true, false) AS file WHERE file ~ '^[0-9A-F]{24}$'" 2>/dev/null) || return
+  [[ $(printf '%08X%08X' $((next / 256)) $((next % 256))) < $oldest ]]
+}
+# Patroni deletes its data, and copies the leader's. It refuses on a leader.
+copy_again() {
+  members '.members[] | select(.role == "leader") | .name' >/dev/null || return 0
+  say "the leader has removed what this standby needs next: its data is deleted, and copied again"
+  if rest -o /dev/null -X POST -H 'Content-Type: application/json' -d '{"force": true}' "$patroni_url/reinitialize"; then
+    copied=1
+    deadline=$((SECONDS + patience))
+  fi
+}
+
 # The cluster as Patroni sees it, read with one jq expression.
 members() { rest "$patroni_url/cluster" 2>/dev/null | jq -er "$1"; }
 own_state() { rest "$patroni_url/patroni" 2>/dev/null | jq -er "$1"; }
@@ -255,7 +302,7 @@ converge() {
     if must restart patroni; then restart_patroni=1; fi
     if must reload patroni; then systemctl reload patroni; fi
   fi
-  wait_for 180 "this node to lead or to stream from the leader" healthy
+  follow
   install_client_certificate
   if [[ -n ${was_active:-} ]]; then take_up_new_etcd; fi
   wait_for 120 "a leader that is to stay" no_stranger_leads

@@ -82,7 +82,10 @@ describe("drift.sh", () => {
 
   describe("on a leader", () => {
     const leads = (config: object, rights = "exit 0") => {
-      stub("curl", `case "$*" in */primary) ;; */config) echo '${JSON.stringify(config)}' ;; esac`);
+      stub(
+        "curl",
+        `case "$*" in */patroni) echo "{\\"role\\": \\"primary\\", \\"dcs_last_seen\\": $(date +%s)}" ;; */config) echo '${JSON.stringify(config)}' ;; esac`,
+      );
       stub("runuser", rights);
       note("postgresql");
       return run("postgresql").slice(1);
@@ -112,6 +115,22 @@ describe("drift.sh", () => {
         'the database cannot be used: database "app" does not exist',
       ]);
     });
+  });
+
+  it("sees that a standby does not follow, and that Patroni is out of reach of etcd", () => {
+    const own = (state: object) => {
+      stub("curl", `[[ $* == */patroni ]] && echo '${JSON.stringify({ role: "replica", ...state })}'`);
+      note("postgresql");
+      return run("postgresql").slice(1);
+    };
+    const now = Math.round(Date.now() / 1000);
+    assert.deepEqual(own({ replication_state: "streaming", dcs_last_seen: now }), []);
+    assert.deepEqual(own({ replication_state: "in archive recovery", dcs_last_seen: now }), [
+      "it does not stream from the leader",
+    ]);
+    assert.deepEqual(own({ replication_state: "streaming", dcs_last_seen: now - 300 }), [
+      "Patroni has not heard etcd for a minute or more",
+    ]);
   });
 
   it("asks no standby for what the leader tells", () => {
