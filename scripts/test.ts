@@ -34,6 +34,7 @@ const parts: Part[] = [
   { name: "cluster", budget: 1500, command: mocha("test/integration/cluster.test.ts"), counts: true },
   { name: "upgrade", budget: 1200, command: mocha("test/integration/upgrade.test.ts"), counts: true },
   { name: "membership", budget: 600, command: mocha("test/integration/membership.test.ts"), counts: true },
+  { name: "mistakes", budget: 600, command: mocha("test/integration/mistakes.test.ts"), counts: true },
   { name: "crowds", budget: 900, command: mocha("test/integration/crowds.test.ts"), counts: true },
   { name: "rehearsal", budget: 900, command: mocha("test/integration/rehearsal.test.ts"), counts: true },
   { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },
