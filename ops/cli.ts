@@ -8,6 +8,7 @@ import { imageCommand, type ImageOptions } from "./image";
 import { loadCommand, type LoadOptions } from "./load/command";
 import { atLeast, commas, count, numbers } from "./options";
 import { reach, reachAsClient, type AsClient, type Common } from "./reach";
+import { reinitCommand } from "./reinit";
 import { restartCommand } from "./restart";
 import { afterNode, logsCommand, psqlCommand, sshCommand, type PsqlOptions } from "./shell";
 import { statusCommand } from "./status";
@@ -84,6 +85,17 @@ export function program(done: (code: number) => void): Command {
     .option("--yes", "do not ask")
     .action(async ({ stack, ...options }: Common & { yes?: boolean }) => {
       done(await restartCommand(await reach(stack), options));
+    });
+
+  command(
+    "reinit <node>",
+    "Deletes a standby's data and copies the leader's to it: for one whose data is damaged, or that cannot follow any more.",
+    ["reinit postgresql2", "reinit postgresql2 --yes"],
+    false,
+  )
+    .option("--yes", "do not ask")
+    .action(async (node: string, { stack, ...options }: Common & { yes?: boolean }) => {
+      done(await reinitCommand(await reach(stack), node, options));
     });
 
   command(

@@ -22,7 +22,7 @@ const poolChange: RehearsalStep = [
   (rehearsal) =>
     rehearsal.changes(
       { pool: { ...rehearsal.stack.setting<RawSettings>("pool"), size: 40 } },
-      numbers(rehearsal.stack.setting<{ haproxy: number }>("nodes").haproxy).map((n) => `update haproxy${n}-converge`),
+      numbers(rehearsal.stack.setting<{ haproxy: number }>("nodes").haproxy).map((n) => `haproxy${n}`),
     ),
 ];
 

@@ -116,12 +116,14 @@ export class Rehearsal {
 
   /**
    * Changed settings show in the plan as just these steps, and then nothing is left to do.
-   * @param expected "update haproxy1-converge", ...
+   * @param nodes that are found not to be at these settings, and converge
+   * @param more "update postgresql1-volume", ...
    */
-  async changes(settings: RawSettings, expected: string[]): Promise<void> {
+  async changes(settings: RawSettings, nodes: string[], more: string[] = []): Promise<void> {
     this.stack.set(settings);
     const planned = await this.plan();
-    assert.deepEqual(planned.map(({ op, name }) => `${op} ${name}`).sort(), [...expected].sort());
+    const expected = [...nodes.flatMap((node) => [`update ${node}-state`, `update ${node}-converge`]), ...more];
+    assert.deepEqual(planned.map(({ op, name }) => `${op} ${name}`).sort(), expected.sort());
     await this.stack.up();
     assert.deepEqual(await this.plan("--refresh"), []);
   }

@@ -46,14 +46,9 @@ describe("a stack on AWS, rehearsed", function () {
     const volume = { ...aws.volume, size: aws.volume.size + 1 };
     const changed = { ...aws, image: images[1]!.ami_id, volume };
     const pool = { ...rehearsal.stack.setting<object>("pool"), size: 40 };
-    await rehearsal.changes({ pool, aws: changed }, [
-      "update haproxy1-converge",
-      // The machines are told too: the filesystem grows after its disk.
-      "update postgresql1-converge",
-      "update postgresql1-volume",
-      "update postgresql2-converge",
-      "update postgresql2-volume",
-    ]);
+    // The machines are told too: the filesystem grows after its disk.
+    const nodes = ["haproxy1", "postgresql1", "postgresql2"];
+    await rehearsal.changes({ pool, aws: changed }, nodes, ["update postgresql1-volume", "update postgresql2-volume"]);
   });
 
   it("refuses to be destroyed while it is protected", async () => {

@@ -22,6 +22,7 @@ describe("the command pgha", function () {
       "load",
       "logs",
       "psql",
+      "reinit",
       "restart",
       "ssh",
       "status",

@@ -90,6 +90,36 @@ describe("summary of a preview", () => {
     assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads/);
   });
 
+  describe("with what was found on a node", () => {
+    const state = (node: string, differences: string[], diffs: string[]) =>
+      step(
+        "update",
+        "pulumi-nodejs:dynamic/pgha:NodeState",
+        `${node}-state`,
+        { differences: [] },
+        { differences },
+        { diffs: ["differences", ...diffs] },
+      );
+    const again = (node: string) => converges(node, plan(), plan(), { diffs: ["stdin"] });
+
+    it("tells of it, and what the node's services do about it", () => {
+      const found = ["/etc/etcd/etcd.yml has been changed", "pgha-witness does not run (failed)"];
+      const row = rowOf(markdownOf(state("etcd2", found, []), again("etcd2")), "etcd2");
+      assert.match(row, /\| \*\*restarted\*\* \| `\/etc\/etcd\/etcd.yml` \| etcd restarts, one member at a time/);
+      for (const line of found) assert.ok(row.includes(`found: ${line}`), row);
+      assert.doesNotMatch(row, /secret|NodeState/);
+    });
+
+    it("does not take every change of settings for one of secrets", () => {
+      const [before, after] = [plan(), plan({ haproxy: { maxReplicaLag: 64 } })];
+      const change = converges("haproxy1", before, after, { diffs: ["create", "stdin"] });
+      const row = (...diffs: string[]) =>
+        rowOf(markdownOf(state("haproxy1", ["is not at these settings"], diffs), change), "haproxy1");
+      assert.match(row("command"), /\| HAProxy reloads; connections stay \|$/);
+      assert.match(row("command", "secrets"), /HAProxy reloads; connections stay<br>a secret differs/);
+    });
+  });
+
   it("tells of a service that is switched off", () => {
     const [before, after] = [plan({ clock: "witnessed" }), plan()];
     const row = rowOf(markdownOf(converges("etcd1", before, after)), "etcd1");
