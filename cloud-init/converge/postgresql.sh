@@ -6,7 +6,7 @@ patroni_url="https://$ADDRESS:8008"
 # Held by whoever switches over, `pgha switchover` too: Patroni forgets a first request for a second one.
 switchover_lock=/run/lock/pgha-switchover
 rest() { curl -fsS --max-time 5 --cacert /etc/pgha/tls/ca.crt --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key "$@"; }
-# What a session of ours starts with (cloud-init/session.ts), and no statement in the log: there are verifiers in some.
+# What a session of ours starts with (cloud-init/services/patroni/session.ts), and no statement in the log: there are verifiers in some.
 superuser_options="$SUPERUSER_OPTIONS $(printf -- '-c %s ' log_statement=none log_min_duration_statement=-1 \
   log_min_duration_sample=-1 log_transaction_sample_rate=0 log_min_error_statement=panic pgaudit.log=none)"
 sql() { PGOPTIONS=$superuser_options runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }

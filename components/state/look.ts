@@ -1,7 +1,6 @@
 /** Asks a node how it is, by the system's ssh. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { driftProgram } from "../../cloud-init/drift";
@@ -27,7 +26,8 @@ const started = promisify(execFile);
 
 /** @returns what `drift.sh` printed; undefined when the node cannot be asked. */
 export async function look(way: Way): Promise<string | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), "pgha-look-"));
+  // Beside the state and what the operator's commands keep; a Pulumi that is killed leaves it there.
+  const folder = await mkdtemp(join(process.cwd(), ".pgha", "look-"));
   try {
     const config = await writeFiles(folder, way);
     const { stdout } = await started("ssh", ["-F", config, "node", `sudo -n ${driftProgram}`], { timeout: limit });

@@ -1,6 +1,6 @@
 /** What must agree between programs in several languages, and is said in each of them. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { nodeFiles } from "../../cloud-init/node-files";
 import { services } from "../../cloud-init/services";
@@ -149,4 +149,23 @@ it("the major version is the same in the renderer and the converge step", () => 
   const version = number("cloud-init/services/patroni/files.ts", /dataMount\}\/(\d+)\/main/);
   assert.equal(number("cloud-init/services/patroni/files.ts", /\/usr\/lib\/postgresql\/(\d+)\/bin/), version);
   assert.equal(number(postgresql, /\/var\/lib\/postgresql\/(\d+) /), version);
+});
+
+it("comments name files that there are", () => {
+  const name =
+    /\b(?:cloud-init|components|ops|policy|scripts|settings|simulator|test)\/[\w/.-]*\.(?:ts|cjs|sh|py|lua)\b/g;
+  const folders = ["cloud-init", "components", "ops", "policy", "scripts", "settings", "simulator"];
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .filter((path) => /\.(ts|sh|py|lua)$/.test(path))
+      .map((path) => join(folder, path)),
+  );
+  assert.ok(files.length > 200, `${files.length}`);
+  const wrong = files.flatMap((file) =>
+    [...readFileSync(join(root, file), "utf8").matchAll(name)]
+      .map(([path]) => path)
+      .filter((path) => !existsSync(join(root, path)))
+      .map((path) => `${file}: ${path}`),
+  );
+  assert.deepEqual(wrong, []);
 });

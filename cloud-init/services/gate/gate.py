@@ -16,7 +16,7 @@ that is frozen (WatchdogSec).
 Only the node that leads, by HAProxy's word, may ask for a pause, and pauses come out of a budget: whoever has stolen a
 database node's key cannot keep the pool paused.
 
-    gate.py CONFIG            serves; see cloud-init/gate.ts for what is in CONFIG
+    gate.py CONFIG            serves; see cloud-init/services/gate/files.ts for what is in CONFIG
     gate.py CONFIG resume     ends a pause that a former gate has left behind
 """
 

@@ -5,7 +5,7 @@
 # (STOP_POLLING_INTERVAL), and nobody takes over before that. In every other case it leaves things to Patroni at once, as it
 # does when anything fails here. Its exit code is only logged.
 set -uo pipefail
-# ETCD, LEADER_KEY, LEADER_VALUE, GATES, PAUSE, CHECKPOINT, PGDATA, CA, CERT, KEY: see cloud-init/hooks.ts
+# ETCD, LEADER_KEY, LEADER_VALUE, GATES, PAUSE, CHECKPOINT, PGDATA, CA, CERT, KEY: see cloud-init/services/patroni/hooks.ts
 # shellcheck source=/dev/null
 source "${PGHA_HOOKS:-/etc/pgha/hooks.env}"
 

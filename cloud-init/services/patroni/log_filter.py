@@ -8,7 +8,7 @@ itself could drop such lines (`LogFilterPatterns`), but it does not when the pro
 import re
 import sys
 
-# How a line begins: cloud-init/patroni.ts, `log_line_prefix`.
+# How a line begins: cloud-init/services/patroni/files.ts, `log_line_prefix`.
 PREFIX = rb"\[\d+\] \S+ \S+ "
 
 # What every health check leaves: a connection that says nothing. Whoever goes on to log in is named in later lines.

@@ -2,7 +2,7 @@
 # Patroni's callback on_role_change, on_start and on_restart: ACTION ROLE SCOPE. Patroni does not wait for it. Once this node
 # takes writes it says so to the proxies, which would find out at their next check, and which may have their pools paused.
 set -uo pipefail
-# shellcheck source=/dev/null # NODE, GATES, CA, CERT, KEY: see cloud-init/hooks.ts
+# shellcheck source=/dev/null # NODE, GATES, CA, CERT, KEY: see cloud-init/services/patroni/hooks.ts
 source "${PGHA_HOOKS:-/etc/pgha/hooks.env}"
 
 [[ ${2:-} == primary ]] || exit 0
