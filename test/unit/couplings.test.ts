@@ -153,7 +153,7 @@ it("the major version is the same in the renderer and the converge step", () => 
 
 it("comments name files that there are", () => {
   const name =
-    /\b(?:cloud-init|components|ops|policy|scripts|settings|simulator|test)\/[\w/.-]*\.(?:ts|cjs|sh|py|lua)\b/g;
+    /(?<![\w/])(?:cloud-init|components|ops|policy|scripts|settings|simulator|test)\/[\w/.-]*\.(?:ts|cjs|sh|py|lua)\b/g;
   const folders = ["cloud-init", "components", "ops", "policy", "scripts", "settings", "simulator"];
   const files = folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
