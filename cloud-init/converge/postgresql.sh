@@ -228,13 +228,13 @@ no_stranger_leads() {
 }
 # Its name; empty: there is none, or nobody leads.
 stranger() {
-  members "[.members[] | select(.role == \"leader\" and (.host | IN($known[]) | not)) | .name] | first // \"\""
+  members "[.members[] | select(.role == \"leader\" and (.host | IN(${known}[]) | not)) | .name] | first // \"\""
 }
 relieve_stranger() {
   local leader request
   leader=$(stranger) && [[ -n $leader ]] || return 0
   soon 30 members ".members | all(.name == \"$leader\" or $fit)" >/dev/null
-  request=$(switchover_from "$leader" "(.host | IN($known[])) and $fit") || { sleep 1 && return; }
+  request=$(switchover_from "$leader" "(.host | IN(${known}[])) and $fit") || { sleep 1 && return; }
   say "$leader, which is to go, gives way: $request"
   request_switchover "$request" || sleep 1
 }

@@ -62,13 +62,20 @@ export async function removeInstance(
   name: string,
   ours: (found: IncusInstance) => boolean = () => true,
 ): Promise<void> {
-  const found = await incus.find<IncusInstance>(pathOf(name));
-  if (!found || !ours(found)) return;
-  try {
-    if (found.status !== "Stopped") await power(incus, name, "stop", { force: true });
-    await patiently(() => incus.run("DELETE", pathOf(name)));
-  } catch (error) {
-    if (!(error instanceof IncusError) || error.status !== 404) throw error;
+  const deadline = Date.now() + BUSY_SECONDS * 1000;
+  for (;;) {
+    const found = await incus.find<IncusInstance>(pathOf(name));
+    if (!found || !ours(found)) return;
+    try {
+      if (found.status !== "Stopped") await power(incus, name, "stop", { force: true });
+      return await patiently(() => incus.run("DELETE", pathOf(name)));
+    } catch (error) {
+      if (!(error instanceof IncusError)) throw error;
+      if (error.status === 404) return;
+      // What a broken-off run began goes on in Incus: its start may have come in between.
+      if (!/is running/i.test(error.message) || Date.now() > deadline) throw error;
+      await pause(200);
+    }
   }
 }
 

@@ -290,7 +290,7 @@ describe("converge of a database node", () => {
     mkdirSync(here);
     views.forEach((members, index) => writeFileSync(join(here, String(index)), JSON.stringify({ members })));
     const ran = bash(
-      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
+      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 DATABASE_HOSTS=10.9.9.9 SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
        mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
        source "${library}"; source "${databasePart}"
        switchover_lock=$DIR/lock

@@ -342,6 +342,23 @@ describe("incus: instance", () => {
   });
 
   describe("delete", () => {
+    it("stops again one that somebody's start, which was under way, has started in between", async () => {
+      const outs = await made();
+      const one = fake.instances.get(NAME)!;
+      one.status = "Stopped";
+      const request = `DELETE /1.0/instances/${NAME}`;
+      fake.refusals.push({
+        request,
+        get error() {
+          one.status = "Running";
+          return "Instance is running";
+        },
+      });
+      await provider.delete(NAME, outs);
+      assert.equal(fake.instances.size, 0);
+      assert.deepEqual(fake.changes.slice(-3), [request, `PUT /1.0/instances/${NAME}/state`, request]);
+    });
+
     for (const status of ["Running", "Stopped", "Frozen"]) {
       it(`removes one that is ${status.toLowerCase()}`, async () => {
         const outs = await made();
