@@ -61,6 +61,7 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
     "stage_secrets",
     ...stage,
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
+    "supersede /run/pgha-converge",
     ...(cloud ? ["finish_installation"] : []),
     ...(volume ? ["converge_volume"] : []),
     "converge",

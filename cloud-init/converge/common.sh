@@ -19,6 +19,18 @@ fail() {
   exit 1
 }
 
+# supersede FILE: a step whose Pulumi was killed goes on by itself, and would go on against this one. It is ended; what it has begun, as the
+# restart of a daemon, is waited for. FILE has the process id of whoever runs, and is locked by it and by what it has started.
+supersede() {
+  exec {running}>>"$1"
+  if ! flock -n "$running"; then
+    kill "$(cat "$1")" 2>/dev/null || true
+    flock -w 120 "$running" || fail "an earlier converge step of this node does not end; \`ps -ef | grep pgha\` on it shows what it waits for"
+    say "an earlier converge step that was broken off is ended"
+  fi
+  echo $$ >"$1"
+}
+
 # stage_file PATH OWNER MODE < CONTENT: sets a file aside; nothing is changed yet.
 stage_file() {
   owner[$1]=$2

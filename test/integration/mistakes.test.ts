@@ -8,7 +8,7 @@ import type { Status } from "../../ops/status";
 import { underLoad } from "./support/under-load";
 
 const nodes = { etcd: 3, postgresql: 3, haproxy: 1 };
-const network = { cidr: "10.97.0.0/24" };
+const network = { cidr: "10.95.0.0/24" };
 const stack = new TestStack("test-mistakes", {
   driver: "incus",
   name: "pgha-mistakes",
@@ -22,7 +22,7 @@ const refused: { edit: Record<string, unknown>; back: Record<string, unknown>; n
   {
     edit: { network: { cidr: "10.96.0.0/24" } },
     back: { network },
-    names: [/network\.cidr .* 10\.97\.0\.0\/24 to 10\.96/],
+    names: [/network\.cidr .* 10\.95\.0\.0\/24 to 10\.96/],
   },
   {
     edit: { name: "pgha-mistake2" },

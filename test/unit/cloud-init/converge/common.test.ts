@@ -107,6 +107,30 @@ describe("converge library", () => {
     });
   });
 
+  describe("supersede", () => {
+    const lock = () => join(folder(), "running");
+
+    it("ends a step that was broken off, waits for what that has begun, and only then goes on", () => {
+      const begun = join(folder(), "begun");
+      const first = `NODE=etcd1; mktemp() { command mktemp -d "$STAGES/XXXXXX"; }; source "${library}"; supersede "${lock()}"
+        bash -c 'touch "${begun}"; sleep 1; echo deed done'; echo not reached`;
+      writeFileSync(join(folder(), "first"), first);
+      const text =
+        ran(`STAGES=$STAGES bash "${join(folder(), "first")}" & until [[ -e "${begun}" ]]; do sleep 0.05; done
+        supersede "${lock()}"; echo second`);
+      assert.deepEqual(text.split("\n"), [
+        "deed done",
+        "etcd1: an earlier converge step that was broken off is ended",
+        "second",
+      ]);
+    });
+
+    it("lets one that nobody precedes go on at once, whatever an ended one has left", () => {
+      writeFileSync(lock(), "1\n");
+      assert.equal(ran(`supersede "${lock()}"; echo on`), "on");
+    });
+  });
+
   describe("install_files", () => {
     it("puts changed files in place with their modes, in folders others may pass through", () => {
       ran(`stage_file "$R/etc/deep/a.conf" "$ME" 0640 <<<one
