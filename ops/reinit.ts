@@ -4,9 +4,9 @@ import { patroniCurl, type Reached } from "./ask";
 import { nodeNamed } from "./cluster";
 import { confirmed } from "./confirm";
 import { exitCode, OpsError } from "./errors";
+import { clusterUnfit, Refused } from "./refusal";
 import { getStatus, type Status } from "./status";
 import { isSynchronous } from "./status/assess";
-import { hasQuorum } from "./status/members";
 import { leaveTrail } from "./trail";
 
 /** How long a copy may stand still, seconds. */
@@ -19,23 +19,18 @@ const lookEvery = 1000;
  * @throws OpsError with all that speaks against it
  */
 export function judgeReinit(status: Status, name: string, synchronous: boolean): void {
-  const { leader, database, paused, switchover } = status;
+  const { leader, database } = status;
   const node = database.find((one) => one.name === name);
   if (!node) throw new OpsError(`${name} is no database node; there are ${database.map((one) => one.name).join(", ")}`);
   const said: string[] = [];
   if (!node.reachable) said.push(`${name} is unreachable: ${node.problem}`);
   if (!leader) said.push("nobody leads, so there is nothing to copy");
   if (leader === name) said.push(`${name} leads; \`pgha switchover\` first`);
-  if (!hasQuorum(status)) said.push("etcd has no quorum");
-  if (paused)
-    said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
-  if (switchover) said.push("a switchover is under way or scheduled");
+  said.push(...clusterUnfit(status));
   const others = database.filter((one) => one.name !== name && isSynchronous(one));
   if (synchronous && leader !== name && isSynchronous(node) && others.length === 0)
     said.push(`${name} is the only standby that confirms commits: writes would wait until its copy is complete`);
-  if (said.length === 0) return;
-  const reasons = said.map((text) => `  - ${text}`).join("\n");
-  throw new OpsError(`reinit refused, nothing was changed:\n${reasons}`, exitCode.bad);
+  if (said.length > 0) throw new Refused("reinit", said);
 }
 
 /** `pgha reinit NODE`. */

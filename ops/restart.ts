@@ -4,9 +4,9 @@ import { askLeader, etcdctl, etcdEndpoint, parseJson, patroniCurl, type Reached 
 import { nodeNamed, nodesOf } from "./cluster";
 import { confirmed } from "./confirm";
 import { exitCode, OpsError } from "./errors";
+import { clusterUnfit, Refused } from "./refusal";
 import { getStatus, type DatabaseNode, type Status } from "./status";
 import { isSynchronous } from "./status/assess";
-import { hasQuorum } from "./status/members";
 import { withPools } from "./switchover/command";
 import { performSwitchover } from "./switchover/perform";
 import { prepareSwitchover } from "./switchover/plan";
@@ -36,17 +36,11 @@ export type PendingReason = Record<string, { old_value: string; new_value: strin
  * @throws OpsError with all that speaks against it
  */
 export function planRestart(status: Status, synchronous: boolean, reason: PendingReason): RestartPlan {
-  const { leader, database, paused, switchover } = status;
+  const { leader, database } = status;
   const said = database.flatMap((node) => notWell(node, status, synchronous));
   if (!leader) said.unshift("nobody leads");
-  if (!hasQuorum(status)) said.push("etcd has no quorum");
-  if (paused)
-    said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
-  if (switchover) said.push("a switchover is under way or scheduled");
-  if (said.length > 0 || !leader) {
-    const reasons = said.map((text) => `  - ${text}`).join("\n");
-    throw new OpsError(`restart refused, nothing was changed:\n${reasons}`, exitCode.bad);
-  }
+  said.push(...clusterUnfit(status));
+  if (said.length > 0 || !leader) throw new Refused("restart", said);
   const leaderFirst = Object.entries(reason).some(
     ([name, { old_value, new_value }]) => notBelowLeader.includes(name) && Number(new_value) < Number(old_value),
   );

@@ -34,7 +34,6 @@ export function nodeStateProvider(ask: (way: Way) => Promise<string | undefined>
     looks.set(way.host, begun);
     return begun;
   };
-  const differing = ({ differences = [] }: Inputs) => differences.length > 0;
   return {
     async check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult> {
       // One that is not made yet has a node that is not, either, or one that a release made which knows nothing of this.
@@ -48,8 +47,8 @@ export function nodeStateProvider(ask: (way: Way) => Promise<string | undefined>
       return { inputs: { ...news, differences } };
     },
 
-    async diff(_id: string, _olds: Outputs, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
-      return { changes: differing(news) };
+    async diff(_id: string, _olds: Outputs, { differences = [] }: Inputs): Promise<pulumi.dynamic.DiffResult> {
+      return { changes: differences.length > 0 };
     },
 
     async create(): Promise<pulumi.dynamic.CreateResult> {

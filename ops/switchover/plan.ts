@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClusterOutput } from "../../components/outputs";
 import type { Reached } from "../ask";
-import { exitCode, OpsError } from "../errors";
+import { patroniPaused, Refused } from "../refusal";
 import { getStatus, type DatabaseNode, type Status } from "../status";
 import { hasQuorum, votes } from "../status/members";
 import { bytes } from "../table";
@@ -36,14 +36,14 @@ interface Reason {
 }
 
 /** A switchover that is refused, with every reason at once. Nothing has been changed. */
-export class Refusal extends OpsError {
+export class Refusal extends Refused {
   /** Every reason goes by itself. */
   readonly passes: boolean;
 
   constructor(reasons: Reason[]) {
     super(
-      `switchover refused, nothing was changed:\n${reasons.map(({ text }) => `  - ${text}`).join("\n")}`,
-      exitCode.bad,
+      "switchover",
+      reasons.map(({ text }) => text),
     );
     this.passes = reasons.every(({ passes }) => passes);
   }
@@ -92,8 +92,7 @@ function againstAny(status: Status): Reason[] {
     said.push(`only ${healthy} of ${voters} etcd members are healthy`);
   }
   if (switchover) said.push(`another switchover is ${switchover.at ? `scheduled for ${switchover.at}` : "under way"}`);
-  if (paused)
-    said.push("Patroni is paused (maintenance mode); `patronictl -c /etc/patroni/patroni.yml resume` ends it");
+  if (paused) said.push(patroniPaused);
   for (const { name, pgbouncer } of proxies) {
     if (pgbouncer?.paused.length) said.push(`${name}: PgBouncer holds ${pgbouncer.paused.join(", ")} by PAUSE`);
   }

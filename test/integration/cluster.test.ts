@@ -7,26 +7,13 @@ import { foundOut } from "./support/found-out";
 import { hostileLogins } from "./support/hostile-logins";
 import { machinesOf, type Machines } from "../../simulator/machines";
 import { rightsChecks } from "./support/rights";
+import { promised } from "./support/promised";
 import { securityChecks } from "./support/security";
 import { serviceChecks } from "./support/service";
 import { query } from "../../simulator/sql";
 import { incus, TestStack, until } from "../../simulator/stack";
 import { unitChecks } from "./support/units";
 import { becomesWhole, complaints, failedChecks, validation } from "../../simulator/validation";
-
-/** The checks the project promises, group by group. More are welcome; these stay. */
-const promised: Record<string, number> = {
-  "etcd health": 2,
-  "Patroni cluster": 4,
-  "REST API": 2,
-  HAProxy: 3,
-  "database connectivity": 3,
-  "streaming replication": 2,
-  "data integrity": 2,
-  "failover capability": 2,
-  "configuration files": 4,
-  "operational commands": 4,
-};
 
 const stack = new TestStack("test-cluster", {
   driver: "incus",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { program } from "../../../ops/cli";
 import { run } from "../../../ops/process";
 import { afterNode } from "../../../ops/shell";
+import { promised } from "../../integration/support/promised";
 import { breaks } from "../../integration/support/breaks";
 import { suite } from "../../../ops/validate/suite";
 
@@ -102,16 +103,7 @@ describe("the validation suite", () => {
       count.set(group, (count.get(group) ?? 0) + 1);
     }
     assert.deepEqual(Object.fromEntries(count), {
-      "etcd health": 2,
-      "Patroni cluster": 4,
-      "REST API": 2,
-      HAProxy: 3,
-      "database connectivity": 3,
-      "streaming replication": 2,
-      "data integrity": 2,
-      "failover capability": 2,
-      "configuration files": 4,
-      "operational commands": 4,
+      ...promised,
       security: 2,
       machines: 3,
       "machines in the cloud": 2,
