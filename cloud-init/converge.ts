@@ -14,17 +14,20 @@ const timeLimit = { incus: 7200, aws: 36000 };
 /** How much of it the end of the first boot may take, seconds. On a cloud machine that installs the software. */
 const bootLimit = { incus: 300, aws: 600 };
 
-/** A line by itself that no script or configuration holds. */
-const endOfFile = "END_OF_PGHA_FILE";
-const endOfScript = "END_OF_PGHA_SCRIPT";
-
 const part = (name: string) => readFileSync(join(__dirname, "converge", `${name}.sh`), "utf8");
 
 /**
- * The command that brings a node to its settings: the role's script with the node's files in it, readable in a preview.
- * It holds no secret; those go to its standard input (`convergeInput`).
+ * The command that brings a node to its settings. It is short, for Pulumi quotes it when it fails; all else comes by standard input
+ * (`convergeInput`), of which a preview shows what is no secret as inputs of the node's state.
  */
-export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
+export const convergeCommand = (driver: keyof typeof timeLimit): string =>
+  [
+    `read -r size; script=$(mktemp); trap 'rm -f "$script"' EXIT; head -c "$size" >"$script"`,
+    `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"`,
+  ].join("\n");
+
+/** What that command runs: the role's script. It holds no secret and no file. */
+export function convergeScript(plan: Plan, node: Node): string {
   const { driver } = plan.settings;
   const cloud = driver === "aws";
   const volume = cloud && node.role === "postgresql";
@@ -47,43 +50,40 @@ export function convergeCommand(plan: Plan, node: Node, files: File[]): string {
     }),
     ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };
-  const stage = files.map(({ path, owner, mode, content }) => {
-    if (content.includes(endOfFile) || content.includes(endOfScript)) throw new Error(`${path} holds an end marker`);
-    return `stage_file ${path} ${owner} ${mode} <<'${endOfFile}'\n${content.replace(/\n?$/, "\n")}${endOfFile}`;
-  });
-  const script = [
+  const lines = [
     ...Object.entries(variables).map(([name, value]) => `${name}='${value}'`),
     reactionsInBash(node.role),
     part("common"),
     ...(cloud ? [part("cloud")] : []),
     ...(volume ? [part("volume")] : []),
     part(node.role),
-    "stage_secrets",
-    ...stage,
+    "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
     "supersede /run/pgha-converge",
     ...(cloud ? ["finish_installation"] : []),
     ...(volume ? ["converge_volume"] : []),
     "converge",
     "end_changes",
-  ].join("\n");
-  return [
-    `script=$(mktemp); trap 'rm -f "$script"' EXIT`,
-    `cat >"$script" <<'${endOfScript}'`,
-    script,
-    endOfScript,
-    `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"`,
-  ].join("\n");
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+/** All that a converge step is given. */
+export interface Given {
+  /** `convergeScript`. */
+  script: string;
+  /** The node's files, secret or not. */
+  files: File[];
 }
 
 /**
- * Standard input of the converge command: a line for each secret file, its content in base64, and one with the checksum of all that
- * the step is given (`givenSum`).
+ * Standard input of the converge command: the script after its size in bytes, a line for each file, its content in base64, and one with
+ * the checksum of all that the step is given (`givenSum`).
  * @param found another text has the step run again. It says nothing to the node
  */
-export function convergeInput(secrets: File[], sum: string, found: string): string {
-  const files = secrets.map(
+export function convergeInput({ script, files }: Given, sum: string, found: string): string {
+  const lines = files.map(
     ({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.from(content).toString("base64")}\n`,
   );
-  return `${files.join("")}SUM ${sum} ${found}\n`;
+  return `${Buffer.byteLength(script)}\n${script}${lines.join("")}SUM ${sum} ${found}\n`;
 }

@@ -26,14 +26,25 @@ export const changedFile = (line: string): string | undefined =>
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** Checksums of what a converge step is given. Nobody finds out a key by one of them. */
-export const checksums = (command: string, secrets: File[]) => ({
-  command: sha256(command),
-  secrets: sha256(JSON.stringify(secrets)),
-});
+/** Checksum of secret files. Nobody finds out a key by it. */
+export const secretSum = (files: File[]) => sha256(JSON.stringify(files));
 
-/** One of both, by which a node is known to be at its settings. */
-export const givenSum = ({ command, secrets }: ReturnType<typeof checksums>) => sha256(command + secrets);
+/** What a node is given, as a preview shows it. */
+export interface Shown {
+  /** The script of its converge step. */
+  script: string;
+  /** Its files without secrets, by path: the content, then a line with owner and mode. */
+  files: Record<string, string>;
+  /** `secretSum` of the others. */
+  secrets: string;
+}
+
+export const shownFiles = (files: File[]): Shown["files"] =>
+  Object.fromEntries(files.map(({ path, owner, mode, content }) => [path, `${content}# ${owner} ${mode}\n`]));
+
+/** The checksum by which a node is known to be at its settings. */
+export const givenSum = ({ script, files, secrets }: Shown) =>
+  sha256(JSON.stringify([script, Object.entries(files).sort(), secrets]));
 
 export function driftFiles(plan: Plan, node: Node): File[] {
   const { settings } = plan;

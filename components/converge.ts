@@ -1,7 +1,7 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { convergeCommand, convergeInput } from "../cloud-init/converge";
-import { checksums, givenSum } from "../cloud-init/drift";
+import { convergeCommand, convergeInput, convergeScript } from "../cloud-init/converge";
+import { givenSum, secretSum, shownFiles } from "../cloud-init/drift";
 import type { File } from "../cloud-init/file";
 import type { MadeMachine } from "./driver";
 import type { Machine } from "./machine";
@@ -32,22 +32,29 @@ const limit = "610m";
 export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomResourceOptions): remote.Command {
   const { plan, node, machine, files, stdin, hostKeys, also = [] } = args;
   const { connection } = machine;
-  const create = convergeCommand(plan, node, files);
-  const sums = pulumi.unsecret(stdin.apply((secrets) => checksums(create, secrets)));
+  const script = convergeScript(plan, node);
+  const shown = {
+    script,
+    files: shownFiles(files),
+    secrets: pulumi.unsecret(stdin.apply(secretSum)),
+  };
   const deletedWith = machine.made.resource;
   const state = new NodeState(
     `${name}-state`,
-    { node: node.name, connection, command: sums.command, secrets: sums.secrets, hostKeys },
+    { node: node.name, connection, ...shown, hostKeys },
     { ...opts, deletedWith },
   );
+  const input = pulumi
+    .all([stdin, shown.secrets, state.found])
+    .apply(([secret, secrets, found]) =>
+      convergeInput({ script, files: [...files, ...secret] }, givenSum({ ...shown, secrets }), found),
+    );
   return new remote.Command(
     `${name}-converge`,
     {
       connection,
-      create,
-      stdin: pulumi.secret(
-        pulumi.all([stdin, sums.apply(givenSum), state.found]).apply((given) => convergeInput(...given)),
-      ),
+      create: convergeCommand(plan.settings.driver),
+      stdin: pulumi.secret(input),
       triggers: [machine.made, ...also].map(({ incarnation }) => incarnation),
       addPreviousOutputInEnv: false,
       logging: remote.Logging.Stderr,

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Brings one node to what its stack's settings say, and waits until it works. Runs as root, any number of times.
-# Rendered before this part: NODE, CLUSTER, ADDRESS, JOURNAL, reactions, ... ; after it: the role's part, then the files, then `converge`.
+# Rendered before this part: NODE, CLUSTER, ADDRESS, JOURNAL, reactions, ... ; after it: the role's part, then `converge`.
 set -euo pipefail
 umask 077
 
@@ -39,13 +39,16 @@ stage_file() {
   cat >"$stage$1"
 }
 
-# Secrets arrive on standard input, one line each: PATH OWNER MODE BASE64. So does the checksum of all that this step is given: SUM CHECKSUM.
-stage_secrets() {
+# Files arrive on standard input, one line each: PATH OWNER MODE BASE64. So does the checksum of all that this step is given: SUM CHECKSUM.
+stage_files() {
   local path own mod data
+  # A pipe would be read byte by byte.
+  cat >"$stage/.input"
   while read -r path own mod data; do
     if [[ $path == SUM ]]; then given=$own; continue; fi
     stage_file "$path" "$own" "$mod" < <(base64 -d <<<"$data")
-  done
+  done <"$stage/.input"
+  rm "$stage/.input"
 }
 
 # What is kept from step to step: `converged`, which drift.sh writes and reads, and `unfinished`, the paths of what a step has changed

@@ -1,15 +1,13 @@
 /** Entry point of the dynamic provider's process for `NodeState`: what happens when Pulumi checks, compares, creates and updates one. */
 import { randomUUID } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import { brokenOff, convergedMark, givenSum, notAtSettings, notConverged } from "../../cloud-init/drift";
+import { brokenOff, convergedMark, givenSum, notAtSettings, notConverged, type Shown } from "../../cloud-init/drift";
 import "../ends-with-engine";
 import { look, type Way } from "./look";
 
-interface Inputs {
+interface Inputs extends Shown {
   node: string;
   connection: Way;
-  command: string;
-  secrets: string;
   hostKeys: Record<string, string>;
   differences?: string[];
 }
@@ -37,7 +35,7 @@ export function nodeStateProvider(ask: (way: Way) => Promise<string | undefined>
   return {
     async check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult> {
       // One that is not made yet has a node that is not, either, or one that a release made which knows nothing of this.
-      if (olds.command === undefined) return { inputs: { ...news, differences: [] } };
+      if (olds.node === undefined) return { inputs: { ...news, differences: [] } };
       // Pulumi asks for one after the other. To wait for each would take seconds.
       for (const [host, hostKey] of Object.entries(news.hostKeys)) void at({ ...news.connection, host, hostKey });
       const answer = await at(news.connection);

@@ -11,9 +11,11 @@ export interface NodeStateArgs {
   node: pulumi.Input<string>;
   /** How to log in to the node. */
   connection: pulumi.Input<types.input.remote.ConnectionArgs>;
-  /** Checksum of its converge command. */
-  command: pulumi.Input<string>;
-  /** Checksum of the secret files that this is given. */
+  /** The script of its converge step. */
+  script: pulumi.Input<string>;
+  /** The node's files, free of secrets, by path: a preview shows line by line how they change. */
+  files: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /** Checksum of the secret files that it is given. */
   secrets: pulumi.Input<string>;
   /** Public SSH host keys of all nodes by their address. They are all looked at as soon as the first one is. */
   hostKeys: pulumi.Input<Record<string, pulumi.Input<string>>>;

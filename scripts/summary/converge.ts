@@ -7,7 +7,7 @@ import { dynamicConfigurationFile, rolling } from "../../cloud-init/services/pat
 import type { Reaction } from "../../cloud-init/services/service";
 import { tls } from "../../settings/tls";
 import type { EngineStep } from "./events";
-import { changedPaths, convergeOf, type Converge } from "./files";
+import { changedPaths, givenOf } from "./files";
 import { parameterChange } from "./parameters";
 
 export interface Effects {
@@ -16,16 +16,12 @@ export interface Effects {
   effects: { kind: Reaction["kind"]; text: string }[];
 }
 
-/** The command's text; nothing where there is none, or where it is not known yet. */
-export const commandOf = (inputs: EngineStep["before"]): Converge =>
-  convergeOf(typeof inputs?.create === "string" ? inputs.create : "");
-
 /**
- * @param step an update of a node's converge command
- * @param state what becomes of the node's state: what was found on it
+ * @param state an update of the node's state: what it is given, and what was found on it. None: its converge step runs again because of
+ * another machine
  */
-export function convergeEffects(role: Role, step: EngineStep, state?: EngineStep): Effects {
-  const [before, after] = [commandOf(step.before), commandOf(step.after)];
+export function convergeEffects(role: Role, state?: EngineStep): Effects {
+  const [before, after] = [givenOf(state?.before), givenOf(state?.after)];
   const found = differencesOf(state);
   const edited = found.flatMap((line) => changedFile(line) ?? []);
   const files = [...new Set([...changedPaths(before, after), ...edited])];
@@ -39,7 +35,7 @@ export function convergeEffects(role: Role, step: EngineStep, state?: EngineStep
     if (files.includes(path) && !after.files.has(path))
       effects.push({ kind: "helper", text: `the ${name} is switched off` });
   }
-  if (secretDiffers(step, state)) effects.push(...secretEffects(role, effects));
+  if (state?.operation === "update" && state.differs.includes("secrets")) effects.push(...secretEffects(role, effects));
   effects.push(...found.map((line): Effects["effects"][number] => ({ kind: "helper", text: `found: ${line}` })));
   if (effects.length === 0) effects.push({ kind: "helper", text: "the converge step runs; no service is touched" });
   return { files, effects };
@@ -50,10 +46,6 @@ function differencesOf(state: EngineStep | undefined): string[] {
   const lines = state?.after?.differences;
   return Array.isArray(lines) ? lines.map(String).filter((line) => line !== notAtSettings) : [];
 }
-
-/** Standard input changes with everything that the step is given. Which part it was, the checksums of the node's state tell. */
-const secretDiffers = (step: EngineStep, state: EngineStep | undefined) =>
-  state?.operation === "update" ? state.differs.includes("secrets") : step.differs.includes("stdin");
 
 /** A file that was new before this one's bootstrap has no older parameters to compare with. */
 function dynamicEffect(before: string | undefined, after: string): Effects["effects"][number] {

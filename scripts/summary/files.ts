@@ -1,27 +1,28 @@
-/** The files of a node, read back out of its converge command (`cloud-init/converge.ts` puts them in). */
+/** The files of a node, as the inputs of its state have them (`shownFiles` in cloud-init/drift.ts). */
+import type { EngineStep } from "./events";
 
-/** What a converge command would do on its node. */
-export interface Converge {
-  /** Owner, mode and content of each file, by path. */
+/** What a node is given. */
+export interface Given {
+  /** Content, owner and mode of each file, by path: a change of any is installed, and has the same effect. */
   files: Map<string, string>;
-  /** Everything else: the script, and the values it works with. */
+  /** The script of its converge step. */
   script: string;
 }
 
-const staged = /^stage_file (\S+) (\S+) (\S+) <<'(END_OF_PGHA_FILE)'\n([^]*?)^\4$/gm;
-
-export function convergeOf(command: string): Converge {
-  const files = new Map<string, string>();
-  const script = command.replace(staged, (_, path: string, owner: string, mode: string, _end, content: string) => {
-    // Owner and mode count, as for the node itself: a change of either is installed, and has the same effect.
-    files.set(path, `${content}# ${owner} ${mode}\n`);
-    return `stage_file ${path}`;
-  });
-  return { files, script };
+/** @returns nothing where there is none, or where it is not known yet */
+export function givenOf(inputs: EngineStep["before"]): Given {
+  const { script, files } = inputs ?? {};
+  const entries = Object.entries(typeof files === "object" && files ? files : {});
+  return {
+    script: typeof script === "string" ? script : "",
+    files: new Map(entries.map(([path, text]) => [path, String(text)])),
+  };
 }
 
 /** Paths of files that are new, gone or differ, in order. */
-export function changedPaths(before: Converge, after: Converge): string[] {
+export function changedPaths(before: Given, after: Given): string[] {
+  // A state of a release that did not keep them knows of none.
+  if (before.files.size === 0) return [];
   const paths = new Set([...before.files.keys(), ...after.files.keys()]);
   return [...paths].filter((path) => before.files.get(path) !== after.files.get(path)).sort();
 }

@@ -1,7 +1,6 @@
 /** The summary of a preview, as Markdown for a comment on GitHub. */
-import { commandOf } from "./converge";
 import type { Preview, EngineStep } from "./events";
-import { changedPaths } from "./files";
+import { changedPaths, givenOf } from "./files";
 import { fenced, fit, tableCell, type Section } from "./fit";
 import { lineDiff } from "./lines";
 import { nodeOf, nodeSummaries, type Fate, type NodeSummary } from "./nodes";
@@ -90,7 +89,7 @@ function table(head: string[], rows: string[][]): string {
 function fileDiffs(steps: EngineStep[]): string[] {
   const found = new Map<string, { path: string; lines: string[]; nodes: string[] }>();
   for (const { name, before, after } of steps.filter((step) => step.before && step.after)) {
-    const [old, now] = [commandOf(before), commandOf(after)];
+    const [old, now] = [givenOf(before), givenOf(after)];
     const note = (path: string, from: string, to: string) => {
       const lines = lineDiff(from, to);
       const key = [path, ...lines.filter((line) => /^[+-]/.test(line))].join("\n");
@@ -98,7 +97,7 @@ function fileDiffs(steps: EngineStep[]): string[] {
       found.set(key, { ...same, nodes: [...same.nodes, nodeOf(name)?.name ?? name] });
     };
     for (const path of changedPaths(old, now)) note(path, old.files.get(path) ?? "", now.files.get(path) ?? "");
-    if (old.script !== now.script) note("converge script", old.script, now.script);
+    if (old.script && old.script !== now.script) note("converge script", old.script, now.script);
   }
   return [...found.values()].flatMap(({ path, lines, nodes }) => [`@@ ${path} (${nodes.sort().join(", ")})`, ...lines]);
 }

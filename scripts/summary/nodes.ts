@@ -61,7 +61,7 @@ function summaryOf(name: string, role: Role, steps: EngineStep[]): NodeSummary {
   const stopped = machine !== undefined && machine.differs.some((key) => stopping.includes(key));
   const converge = steps.find((step) => isConverge(step) && step.operation !== "delete");
   const state = steps.find((step) => isState(step) && step.operation !== "delete");
-  const found: Effects = converge ? convergeEffects(role, converge, state) : { files: [], effects: [] };
+  const found: Effects = converge ? convergeEffects(role, state) : { files: [], effects: [] };
   const others = steps.filter((step) => step !== converge && step !== state).map(resourceText);
   const has = (kind: string) => found.effects.some((effect) => effect.kind === kind);
   return {

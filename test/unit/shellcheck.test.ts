@@ -2,11 +2,9 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { convergeCommand } from "../../cloud-init/converge";
-import { nodeFiles } from "../../cloud-init/node-files";
+import { convergeCommand, convergeScript } from "../../cloud-init/converge";
 import { roles } from "../../settings/roles";
 import { plan, planOnAws } from "./support/settings";
-import { innerScript } from "./support/shell";
 import { shellcheck } from "./support/shellcheck";
 
 const root = join(__dirname, "../..");
@@ -37,11 +35,11 @@ describe("shellcheck", () => {
   for (const made of [plan(), planOnAws()]) {
     for (const role of roles) {
       const name = `of a node of ${role} with ${made.settings.driver}`;
-      const node = made[role][0]!;
-      const command = convergeCommand(made, node, nodeFiles(made, node));
-      it(`converge command ${name}`, () => shellcheck(["--shell=bash", "-"], command));
-      it(`converge script ${name}, whole`, () => shellcheck(["--shell=bash", "-"], innerScript(command)));
+      const script = convergeScript(made, made[role][0]!);
+      it(`converge script ${name}, whole`, () => shellcheck(["--shell=bash", "-"], script));
     }
+    it(`converge command with ${made.settings.driver}`, () =>
+      shellcheck(["--shell=sh", "-"], convergeCommand(made.settings.driver)));
   }
 });
 

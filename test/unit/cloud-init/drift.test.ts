@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { changedFile, checksums, driftFiles, givenSum } from "../../../cloud-init/drift";
+import { changedFile, driftFiles, givenSum, secretSum, shownFiles } from "../../../cloud-init/drift";
 import type { Role } from "../../../settings/roles";
 import { bash, temporaryFolder } from "../support/bash";
 import { plan } from "../support/settings";
@@ -140,13 +140,10 @@ describe("drift.sh", () => {
   });
 });
 
-it("a checksum of what a step is given differs with its command and with its secrets", () => {
+it("a checksum of what a step is given differs with its script, its files and its secrets", () => {
   const file = (content: string) => [{ path: "/etc/x", owner: "root:root", mode: "0600", content }];
-  const sums = [
-    checksums("a", file("b")),
-    checksums("ab", file("")),
-    checksums("b", file("a")),
-    checksums("a", file("c")),
-  ].map(givenSum);
+  const given = (script: string, plain: string, secret: string) =>
+    givenSum({ script, files: shownFiles(file(plain)), secrets: secretSum(file(secret)) });
+  const sums = [given("a", "b", "c"), given("ab", "", "c"), given("b", "a", "c"), given("a", "c", "b")];
   assert.equal(new Set(sums).size, sums.length);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { convergeCommand, convergeInput } from "../../../cloud-init/converge";
+import { convergeInput, convergeScript } from "../../../cloud-init/converge";
 import { nodeFiles } from "../../../cloud-init/node-files";
 import { tls } from "../../../settings/tls";
 import { roles, type Role } from "../../../settings/roles";
@@ -11,7 +11,7 @@ import { parameterChange } from "../../../scripts/summary/parameters";
 import { bash, temporaryFolder } from "../support/bash";
 import { secretFiles } from "../support/nodes";
 import { plan, planOnAws } from "../support/settings";
-import { innerScript } from "../support/shell";
+import { withoutScript } from "../support/shell";
 
 /** What the real script calls; everything that would touch this machine, or wait, does nothing. */
 const stubs = `
@@ -49,15 +49,19 @@ for (const [place, whole] of Object.entries(wholes)) {
     /** Units that a role's real converge step restarts and reloads when just these files have changed. */
     function done(role: Role, changes: string[][]): string[][] {
       const node = nodeOf(role);
-      const command = convergeCommand(whole, node, nodeFiles(whole, node));
-      const [head] = innerScript(command).split(/\nwait_for \d+ "cloud-init/);
+      const script = convergeScript(whole, node);
+      const files = [...nodeFiles(whole, node), ...secretFiles(whole, node)];
+      const [head] = script.split(/\nwait_for \d+ "cloud-init/);
       const runs = changes.map((paths) => {
         const set = paths.map((path) => `[${path}]=1`).join(" ");
         return `(changed=(${set}); converge) || echo "failed" >&3; echo "--" >&3`;
       });
       const { code, stdout, stderr } = bash(
         `mktemp() { mkdir -p "$STAGE" && echo "$STAGE"; }\n${head}\n${stubs}\n${runs.join("\n")}`,
-        { input: convergeInput(secretFiles(whole, node), "sum", "found"), env: { STAGE: join(folder(), role) } },
+        {
+          input: withoutScript(convergeInput({ script, files }, "sum", "found"), script),
+          env: { STAGE: join(folder(), role) },
+        },
       );
       assert.equal(code, 0, stderr);
       const parts = stdout.split("--\n").slice(0, -1);

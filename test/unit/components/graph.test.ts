@@ -88,10 +88,11 @@ describe("resources of dev", () => {
   it("show a node's configuration in a preview, before anything exists", async () => {
     const preview = await runIndex(config, { preview: true });
     for (const name of ["etcd1", "postgresql1", "haproxy1"]) {
-      assert.equal(
-        resource(preview, `${name}-converge`).inputs.create,
-        resource(run, `${name}-converge`).inputs.create,
-      );
+      for (const input of ["script", "files"])
+        assert.deepEqual(
+          resource(preview, `${name}-state`).inputs[input],
+          resource(run, `${name}-state`).inputs[input],
+        );
     }
   });
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { convergeCommand, convergeInput } from "../../../cloud-init/converge";
+import { convergeInput, convergeScript } from "../../../cloud-init/converge";
+import { secretSum, shownFiles } from "../../../cloud-init/drift";
 import { nodeFiles } from "../../../cloud-init/node-files";
 import type { Node, Plan } from "../../../settings/plan";
 import { readPreview } from "../../../scripts/summary/events";
-import { changedPaths, convergeOf } from "../../../scripts/summary/files";
+import { changedPaths, givenOf } from "../../../scripts/summary/files";
 import { commentLimit, fenced, fit, tableCell } from "../../../scripts/summary/fit";
 import { goldenMarkdown } from "../../../scripts/summary/golden";
 import { lineDiff } from "../../../scripts/summary/lines";
@@ -33,18 +34,26 @@ const previewOf = (...lines: string[]) => readPreview([...lines, summaryEvent()]
 const markdownOf = (...lines: string[]) => summaryMarkdown("staging", previewOf(...lines), "printed");
 
 const command = "command:remote:Command";
-const convergeInputs = (of: Plan, node: Node): Inputs => ({
+const nodeState = "pulumi-nodejs:dynamic/pgha:NodeState";
+const stateInputs = (of: Plan, node: Node): Inputs => ({
   connection: secret,
-  create: convergeCommand(of, node, nodeFiles(of, node)),
-  stdin: secret,
-  triggers: ["incarnation"],
+  script: convergeScript(of, node),
+  files: shownFiles(nodeFiles(of, node)),
+  secrets: secretSum([]),
+  differences: [],
 });
-/** The update of a node's converge command by a change of settings. */
-function converges(name: string, before: Plan, after: Plan, more: object = {}): string {
+/** The updates of a node's state and of its converge command by a change of settings, and by what was found. */
+function converges(name: string, before: Plan, after: Plan, more: Inputs = {}): string {
   const node = (of: Plan) => [...of.etcd, ...of.postgresql, ...of.haproxy].find((one) => one.name === name)!;
-  const inputs = (of: Plan) => convergeInputs(of, node(of));
-  return step("update", command, `${name}-converge`, inputs(before), inputs(after), more);
+  const inputs = (of: Plan) => stateInputs(of, node(of));
+  return [
+    step("update", nodeState, `${name}-state`, inputs(before), { ...inputs(after), ...more }),
+    convergesAgain(name),
+  ].join("\n");
 }
+/** The update of its converge command alone. */
+const convergesAgain = (name: string) =>
+  step("update", command, `${name}-converge`, { stdin: secret }, { stdin: secret }, { diffs: ["stdin"] });
 /** The row of the table of nodes that begins with this name. */
 const rowOf = (markdown: string, name: string) =>
   markdown.split("\n").find((line) => line.startsWith(`| ${name} |`)) ?? "no row";
@@ -85,38 +94,31 @@ describe("summary of a preview", () => {
   });
 
   it("tells of a secret that it differs and no more", () => {
-    const markdown = markdownOf(converges("haproxy1", plan(), plan(), { diffs: ["stdin"] }));
+    const markdown = markdownOf(converges("haproxy1", plan(), plan(), { secrets: "other" }));
     const row = rowOf(markdown, "haproxy1");
     assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads/);
   });
 
   describe("with what was found on a node", () => {
-    const state = (node: string, differences: string[], diffs: string[]) =>
-      step(
-        "update",
-        "pulumi-nodejs:dynamic/pgha:NodeState",
-        `${node}-state`,
-        { differences: [] },
-        { differences },
-        { diffs: ["differences", ...diffs] },
-      );
-    const again = (node: string) => converges(node, plan(), plan(), { diffs: ["stdin"] });
+    const found = (node: string, differences: string[], after = plan(), more: Inputs = {}) =>
+      converges(node, plan(), after, { differences, ...more });
 
     it("tells of it, and what the node's services do about it", () => {
-      const found = ["/etc/etcd/etcd.yml has been changed", "pgha-witness does not run (failed)"];
-      const row = rowOf(markdownOf(state("etcd2", found, []), again("etcd2")), "etcd2");
+      const lines = ["/etc/etcd/etcd.yml has been changed", "pgha-witness does not run (failed)"];
+      const row = rowOf(markdownOf(found("etcd2", lines)), "etcd2");
       assert.match(row, /\| \*\*restarted\*\* \| `\/etc\/etcd\/etcd.yml` \| etcd restarts, one member at a time/);
-      for (const line of found) assert.ok(row.includes(`found: ${line}`), row);
+      for (const line of lines) assert.ok(row.includes(`found: ${line}`), row);
       assert.doesNotMatch(row, /secret|NodeState/);
     });
 
     it("does not take every change of settings for one of secrets", () => {
-      const [before, after] = [plan(), plan({ haproxy: { maxReplicaLag: 64 } })];
-      const change = converges("haproxy1", before, after, { diffs: ["create", "stdin"] });
-      const row = (...diffs: string[]) =>
-        rowOf(markdownOf(state("haproxy1", ["is not at these settings"], diffs), change), "haproxy1");
-      assert.match(row("command"), /\| HAProxy reloads; connections stay \|$/);
-      assert.match(row("command", "secrets"), /HAProxy reloads; connections stay<br>a secret differs/);
+      const row = (more: Inputs) =>
+        rowOf(
+          markdownOf(found("haproxy1", ["is not at these settings"], plan({ haproxy: { maxReplicaLag: 64 } }), more)),
+          "haproxy1",
+        );
+      assert.match(row({}), /\| HAProxy reloads; connections stay \|$/);
+      assert.match(row({ secrets: "other" }), /HAProxy reloads; connections stay<br>a secret differs/);
     });
   });
 
@@ -128,8 +130,7 @@ describe("summary of a preview", () => {
   });
 
   it("tells of a step that runs and touches no service", () => {
-    const [before, after] = [plan(), plan({ nodes: { etcd: 3, postgresql: 3, haproxy: 1 } })];
-    const row = rowOf(markdownOf(converges("etcd1", before, after, { diffs: ["connection"] })), "etcd1");
+    const row = rowOf(markdownOf(convergesAgain("etcd1")), "etcd1");
     assert.match(row, /\| changed \| +\| the converge step runs; no service is touched \|$/);
   });
 
@@ -275,14 +276,15 @@ describe("a summary holds no secret", () => {
   it("even where Pulumi took one for none", () => {
     const node = plan().haproxy[0]!;
     const open = (of: string): Inputs => ({
-      ...convergeInputs(plan(), node),
-      stdin: convergeInput(secretFiles(plan(), node), "sum", "found") + of,
+      ...stateInputs(plan(), node),
+      stdin: convergeInput({ script: "", files: secretFiles(plan(), node) }, "sum", "found") + of,
       connection: { host: "10.0.0.1", privateKey: key + of },
     });
     const markdown = summaryMarkdown(
       "dev",
       previewOf(
         step("update", command, "haproxy1-converge", open("1"), open("2")),
+        converges("haproxy1", plan(), plan(), { secrets: "other" }),
         step("update", "aws:ssm/parameter:Parameter", "haproxy1-host-key", { value: mark }, { value: `${mark}2` }),
         step(
           "update",
@@ -314,24 +316,27 @@ describe("a summary holds no secret", () => {
   });
 });
 
-describe("files of a converge command", () => {
+describe("files of a node's state", () => {
   const node = plan().postgresql[0]!;
 
   it("are those it was made of", () => {
     const files = nodeFiles(plan(), node);
-    const read = convergeOf(convergeCommand(plan(), node, files)).files;
+    const read = givenOf(stateInputs(plan(), node)).files;
     assert.deepEqual([...read.keys()].sort(), files.map(({ path }) => path).sort());
     for (const { path, content, owner, mode } of files) assert.equal(read.get(path), `${content}# ${owner} ${mode}\n`);
   });
 
   it("differ by content, owner or mode", () => {
     const file = { path: "/etc/a", owner: "root:root", mode: "0644", content: "a\n" };
-    const command = (more: object) => convergeOf(convergeCommand(plan(), node, [{ ...file, ...more }]));
+    const given = (more: object) => givenOf({ files: shownFiles([{ ...file, ...more }]) });
     for (const more of [{ content: "b\n" }, { mode: "0600" }, { owner: "root:adm" }]) {
-      assert.deepEqual(changedPaths(command({}), command(more)), ["/etc/a"]);
+      assert.deepEqual(changedPaths(given({}), given(more)), ["/etc/a"]);
     }
-    assert.deepEqual(changedPaths(command({}), command({})), []);
-    assert.equal(command({}).script, command({ content: "b\n" }).script);
+    assert.deepEqual(changedPaths(given({}), given({})), []);
+  });
+
+  it("are not told of where the release before did not keep them", () => {
+    assert.deepEqual(changedPaths(givenOf({}), givenOf(stateInputs(plan(), node))), []);
   });
 });
 

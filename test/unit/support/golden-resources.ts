@@ -6,7 +6,8 @@ import type { Registered, Run } from "./program";
 
 /** Texts that are golden files of their own, or nothing that a setting changes: by resource type and input. */
 const elsewhere: Record<string, string> = {
-  create: "[converge of this node]",
+  script: "[converge of this node]",
+  files: "[files of this node]",
   userData: "[user-data of this node]",
   readme: "[Pulumi.README.md]",
 };
@@ -79,6 +80,7 @@ function withoutRepetition(outputs: Record<string, unknown>, stack: Record<strin
 function brief(value: unknown, key = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => brief(item));
   if (value && typeof value === "object") {
+    if (Object.values(value).some((item) => String(item).includes("\n")) && elsewhere[key]) return elsewhere[key];
     const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(entries.map(([name, item]) => [name, brief(item, name)]));
   }

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from "node:path";
 import { haproxySecrets } from "../../../cloud-init/services/haproxy/files";
 import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
+import type { Shown } from "../../../cloud-init/drift";
 import type { File } from "../../../cloud-init/file";
 import { nodeFiles } from "../../../cloud-init/node-files";
-import { programs } from "../../../cloud-init/program";
 import { rightsSql } from "../../../cloud-init/services/patroni/rights";
 import { clusterSql } from "../../../cloud-init/services/patroni/sql";
 import { settingsFromConfig } from "../../../settings/load";
@@ -66,25 +66,22 @@ export async function renderStack(stack: string, config: Record<string, string>)
 
 /** A node's files by their path on it, and beside them `user-data` and `converge`: what really goes to the machine. */
 function filesOf(run: Run, plan: Plan, node: Node): Goldens {
-  // Programs are installed as they are in the repository.
-  const rendered = nodeFiles(plan, node).filter(({ path }) => !path.startsWith(programs));
+  // Most programs are installed as they are in the repository.
+  const rendered = nodeFiles(plan, node).filter(
+    ({ content }) => withoutRepositoryFiles(`\n${content}`).split("\n").length > 3,
+  );
   const files: Goldens = new Map(
     [...rendered, ...secretFiles(plan, node)].map(({ path, content }) => [path.slice(1), content]),
   );
   const text = (name: string, input: string) => String(resource(run, name).inputs[input]);
   files.set("user-data", withoutRepositoryFiles(text(`${node.name}-instance`, "userData")));
-  const converge = withoutRepositoryFiles(text(`${node.name}-converge`, "create"));
-  files.set("converge", `${withoutFiles(converge, rendered)}\n`);
+  const { script, files: shown } = resource(run, `${node.name}-state`).inputs as unknown as Shown;
+  for (const { path, content } of rendered) {
+    if (!shown[path]?.startsWith(content)) throw new Error(`the converge step is not given ${path} as it is rendered`);
+  }
+  const owners = Object.entries(shown).map(([path, text]) => `${path} ${text.trimEnd().split("\n").at(-1)}`);
+  files.set("converge", `${withoutRepositoryFiles(script)}\n${owners.join("\n")}\n`);
   return files;
-}
-
-/** A converge command with the names of the files that are golden by themselves in place of their content. */
-function withoutFiles(command: string, files: File[]): string {
-  return files.reduce((text, { path, content }) => {
-    const body = `\n${content.replace(/\n?$/, "\n")}`;
-    if (!text.includes(body)) throw new Error(`the converge command does not hold ${path} as it is rendered`);
-    return text.replace(body, () => `\n[${path.slice(1)}]\n`);
-  }, command);
 }
 
 /** A node's files with secrets in them, these masked. Its key pair is not a rendered file. */

@@ -1,6 +1,6 @@
-/** The script that a converge command writes to a file on the machine and runs there. */
-export function innerScript(command: string): string {
-  const match = /<<'END_OF_PGHA_SCRIPT'\n([^]*)\nEND_OF_PGHA_SCRIPT\n/.exec(command);
-  if (!match) throw new Error("the converge command holds no script");
-  return match[1]!;
+/** What of a converge command's standard input is left when the command has taken the script. */
+export function withoutScript(input: string, script: string): string {
+  const head = `${Buffer.byteLength(script)}\n${script}`;
+  if (!input.startsWith(head)) throw new Error("the input does not begin with the script and its size");
+  return input.slice(head.length);
 }

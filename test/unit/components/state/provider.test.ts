@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { checksums, givenSum } from "../../../../cloud-init/drift";
+import { givenSum } from "../../../../cloud-init/drift";
 import type { Way } from "../../../../components/state/look";
 import { differencesIn, nodeStateProvider } from "../../../../components/state/provider";
 
-const sums = checksums("command", []);
-const sum = givenSum(sums);
+const shown = { script: "script", files: { "/etc/a": "a\n# root:root 0644\n" }, secrets: "sum" };
+const sum = givenSum(shown);
 const connection = { host: "10.0.0.1", user: "pgha", privateKey: "key", hostKey: "ssh-ed25519 A" };
 const inputs = {
   node: "etcd1",
   connection,
-  ...sums,
+  ...shown,
   hostKeys: { "10.0.0.1": "ssh-ed25519 A", "10.0.0.2": "ssh-ed25519 B" },
 };
 
