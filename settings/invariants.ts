@@ -7,6 +7,7 @@ import { roles } from "./roles";
 import type { Fault } from "./faults";
 import { reservedConnections } from "./limits";
 import { parameterFaults } from "./parameters/faults";
+import { readNumber } from "./parameters/numbers";
 import type { Settings, Surroundings } from "./schema";
 
 /**
@@ -83,6 +84,14 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
     );
   }
   faults.push(...parameterFaults(postgresql.parameters));
+  const buffers = sharedBuffersMiB(postgresql.parameters);
+  if (buffers !== undefined && buffers > machines.postgresql.memory * 0.75) {
+    fault(
+      "postgresql.parameters.shared_buffers",
+      `is ${Math.ceil(buffers)} MiB of the ${machines.postgresql.memory} MiB that a database node has, and backends need some, too; ` +
+        `write ${Math.floor(machines.postgresql.memory * 0.75)}MB or less, or raise machines.postgresql.memory`,
+    );
+  }
 
   const cidr = parseCidr(settings.network.cidr);
   if (!cidr) {
@@ -126,6 +135,13 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
     fault("database.user", "must not be the owner: the application runs with fewer rights; write another name");
   }
   return faults;
+}
+
+/** What the settings give to the shared buffers, MiB; undefined: nothing that can be read. */
+function sharedBuffersMiB(parameters: Settings["postgresql"]["parameters"]): number | undefined {
+  const [, given] = Object.entries(parameters).find(([name]) => name.toLowerCase() === "shared_buffers") ?? [];
+  const read = given === undefined ? undefined : readNumber(String(given), "integer", "8kB");
+  return read && "value" in read ? read.value / 128 : undefined;
 }
 
 /** What a stack on this host must not have, and client ports that clash, among all proxies. */

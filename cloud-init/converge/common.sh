@@ -122,6 +122,7 @@ install_files() {
 
 begin_changes() {
   install -d -m 0700 $kept
+  keep_before
   printf '%s\n' "${!changed[@]}" >$kept/unfinished.new
   sync $kept/unfinished.new
   mv $kept/unfinished.new $kept/unfinished
@@ -130,7 +131,7 @@ begin_changes() {
 # The end of the step: from now on `drift.sh` knows how the node should be.
 end_changes() {
   printf '%s\n' "${!owner[@]}" | /usr/local/lib/pgha/drift.sh note "$given"
-  rm -f $kept/unfinished
+  rm -rf "$before" $kept/unfinished
 }
 
 install_file() {

@@ -242,10 +242,27 @@ set_data_aside() {
   mv "$etcd_data" "$etcd_data.before"
 }
 
+# One member after the other, and only while the others can do without this one.
 restart_etcd() {
+  local begun said
+  unless_stopped wait_for 120 "the other members of etcd to be well before this one restarts" others_suffice
+  begun=$(date +%s)
+  systemctl restart etcd || true # whether it is back is looked at
+  soon 60 member_healthy
+  member_healthy && return
+  said=$(journalctl -u etcd --since "@$begun" -o cat --no-pager | grep -E '"level":"(error|fatal|panic)"|^Error|panic:' | tail -n 2) || true
+  stop_others
+  put_back
   systemctl restart etcd
-  wait_for 60 "etcd to be healthy again" member_healthy
+  wait_for 60 "etcd to be healthy with the settings it had" member_healthy
+  fail "etcd did not come back with the new settings; it runs with those it had, and no other member was restarted. It said: ${said:-nothing}"
 }
+others_suffice() {
+  local entry
+  entry=$(own_entry) && quorum_without "${entry%%,*}"
+}
+# What others found out not to work is given up here: etcd reads its file at its start only.
+leave_it() { put_back; }
 
 # The release before wrote the first members into etcd's own file, where etcd passes them over once it has data. That this line goes is
 # no reason for a restart. In its place is one that lets no member without data begin a cluster by itself.
@@ -264,7 +281,10 @@ converge() {
   make_user pgha-witness
   forget_first_members
   find_changes
-  if systemctl is-active --quiet etcd; then was_active=1; fi
+  if systemctl is-active --quiet etcd; then
+    was_active=1
+    forget_own_stop
+  fi
   install_machine
   if [[ -n $was_active || -d $etcd_data ]]; then
     [[ -n $was_active ]] || begin_service etcd

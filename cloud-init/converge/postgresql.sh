@@ -85,15 +85,6 @@ hears_etcd() {
 leader_key() { etcd_ctl get --print-value-only "/service/$CLUSTER/leader" 2>/dev/null; }
 leader_known() { [[ -n $(leader_key) ]]; }
 
-# Desired cluster-wide configuration in place? Numbers and strings of parameters count as equal.
-dynamic_in_place() {
-  rest "$patroni_url/config" 2>/dev/null | jq -e --slurpfile want /etc/patroni/dynamic.json \
-    'def norm: walk(if type == "number" or type == "boolean" then tostring else . end); norm == ($want[0] | norm)' >/dev/null
-}
-put_dynamic() {
-  rest -o /dev/null -X PUT -H 'Content-Type: application/json' -d @/etc/patroni/dynamic.json "$patroni_url/config"
-}
-
 # Looked at for 5 s in one session: a new one for every look takes from the standbys the processor that they start with.
 commits_wait_for_standby() {
   [[ $(
@@ -128,17 +119,6 @@ sql_in_place() {
     return 1
 }
 
-# Patroni takes the cluster-wide configuration up at the end of the round that has seen it, and says then whether it must restart.
-# So two further rounds must have begun: etcd is also asked when somebody asks Patroni for the cluster.
-taken_up() {
-  local seen
-  seen=$(own_state .dcs_last_seen) || return
-  if ((seen > ${last_seen:-0})); then
-    last_seen=$seen
-    rounds=$((${rounds:-0} + 1))
-  fi
-  ((${rounds:-0} > 2))
-}
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
 due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
 
@@ -165,23 +145,20 @@ lower_values_arrived() {
 generation() {
   (cd "$stage/etc" && cat systemd/system/patroni.service patroni/dynamic.json pgha/tls/ca.crt) | sha256sum | cut -d' ' -f1
 }
-note_done() { etcd_ctl put "/pgha/$CLUSTER/done/$NODE" "$(generation)" >/dev/null; }
-# all_done JQ: have all members that the expression selects noted this configuration?
-all_done() {
-  local name names
-  names=$(members "[.members[] | select(.name != \"$NODE\" and $1) | .name] | join(\" \")") || return
-  for name in $names; do
-    [[ $(etcd_ctl get --print-value-only "/pgha/$CLUSTER/done/$name" 2>/dev/null) == "$(generation)" ]] || return
-  done
-}
+note_done() { note done "$(generation)" && note_tried; }
+all_done() { noted_by_all done "$(generation)" "$1"; }
+
+# Addresses of the database nodes that there are by the settings, in JSON.
+known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
 
 # jq: may this member take over, and confirm commits?
 if [[ $SYNCHRONOUS == off ]]; then fit='.role == "replica"'; else fit='(.role == "quorum_standby" or .role == "sync_standby")'; fi
 fit+=' and .state == "streaming"'
 # The other standbys. One that has just restarted counts for a synchronous one again a round or two later.
 others=".members[] | select(.role != \"leader\" and .name != \"$NODE\")"
+all_up() { members "[$others | select(.host | IN(${known}[]))] | length == (${known} | length) - 2 and all($fit)" >/dev/null; }
+some_fit_if_any() { members "[$others] | any($fit) or (${known} | length) < 3" >/dev/null; }
 all_fit() { members "[$others] | all($fit)" >/dev/null; }
-some_fit_if_any() { members "[$others] | . == [] or any($fit)" >/dev/null; }
 
 # A member that was in failsafe mode within the last ttl does not see a free leader key (ha.py, Failsafe.leader).
 no_failsafe() {
@@ -217,9 +194,6 @@ give_way() (
 ) 9>"$switchover_lock"
 not_leader_but_healthy() { ! is_leader && healthy; }
 
-# Addresses of the database nodes that there are by the settings, in JSON.
-known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
-
 # A leader that the settings know no more hands over before its machine goes. Any other node asks it to.
 no_stranger_leads() {
   [[ -n $(stranger) ]] || return 0
@@ -240,15 +214,29 @@ relieve_stranger() {
 }
 
 restart_postgresql() {
+  local begun
+  begun=$(date +%s)
   if is_leader && ! lowered; then give_way; fi
-  # Commits go on while a standby restarts if another confirms them.
-  if ! is_leader; then soon 30 some_fit_if_any; fi
+  # Commits go on while a standby restarts if another confirms them. A node that is being copied may take hours.
+  if ! is_leader; then
+    soon 120 all_up
+    wait_for 30 "another standby to confirm commits before this one restarts" some_fit_if_any
+  fi
   if [[ -n ${restart_patroni:-} ]]; then
     systemctl restart patroni
   elif pending_restart; then
-    rest -o /dev/null --max-time 120 -X POST -d '{}' "$patroni_url/restart"
+    rest -o /dev/null --max-time 120 -X POST -d '{}' "$patroni_url/restart" 2>/dev/null || true # whether it is back is looked at
   fi
-  wait_for 120 "PostgreSQL to be back after its restart" healthy
+  answered=$SECONDS
+  # What was written since the last checkpoint is replayed, which takes what it takes.
+  soon 1200 back_or_failed
+  healthy || take_back "$begun"
+}
+back_or_failed() {
+  local state
+  healthy && return
+  if state=$(own_state .state); then answered=$SECONDS; fi
+  [[ $state == "start failed" ]] || ((SECONDS - answered > 60))
 }
 
 # A proxy that restarts in the middle of a switchover would end the pause that hides it.
@@ -262,18 +250,20 @@ restart_among_still_proxies() {
   let_go "$still"
 }
 
+restart_unless_stopped() { unless_stopped restart_among_still_proxies; }
+
 # Replicas one by one, the leader last and after it has given way; the other way round, and in place, when it must go first.
 restart_when_due() {
   if due; then
     if lowered; then
       if ! is_leader; then
-        wait_for 900 "the leader to restart first, for a parameter is lowered" all_done '.role == "leader"'
+        wait_for 900 "the leader to restart first, for a parameter is lowered" unless_stopped all_done '.role == "leader"'
         wait_for 120 "the leader's lower values to arrive" lower_values_arrived
       fi
     elif is_leader; then
-      wait_for 900 "the replicas to restart first" all_done true
+      wait_for 900 "the replicas to restart first" unless_stopped all_done true
     fi
-    in_turn restart_among_still_proxies
+    in_turn restart_unless_stopped
   fi
   note_done
 }
@@ -288,6 +278,8 @@ converge() {
     /opt/patroni/bin/patroni --validate-config --ignore-listen-port "$copy/etc/patroni/patroni.yml" >"$stage/.patroni" 2>&1 ||
       fail "patroni refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.patroni")"
   fi
+  if [[ -n ${was_active:-} ]]; then try_parameters; fi
+  note_tried || true # without etcd nothing goes on here, which is said further down
   sql_hash=$(sha256sum <"$stage/etc/patroni/cluster.sql" | cut -d' ' -f1)
   if [[ -z ${was_active:-} ]]; then
     install_machine
@@ -306,7 +298,7 @@ converge() {
   install_client_certificate
   if [[ -n ${was_active:-} ]]; then take_up_new_etcd; fi
   wait_for 120 "a leader that is to stay" no_stranger_leads
-  if ! dynamic_in_place; then put_dynamic; fi
+  if ! dynamic_in_place; then propose; fi
   if [[ -n ${was_active:-} ]] && has_changed /etc/patroni/dynamic.json; then
     wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place
     wait_for 60 "Patroni to take up the cluster's configuration" taken_up

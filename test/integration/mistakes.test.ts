@@ -5,99 +5,10 @@ import { machinesOf, type Machines } from "../../simulator/machines";
 import { query } from "../../simulator/sql";
 import { TestStack, until } from "../../simulator/stack";
 import type { Status } from "../../ops/status";
+import { byHand, putBack, refused, settings, tried, undone } from "./support/mistakes";
 import { underLoad } from "./support/under-load";
 
-const nodes = { etcd: 3, postgresql: 3, haproxy: 1 };
-const network = { cidr: "10.95.0.0/24" };
-const stack = new TestStack("test-mistakes", {
-  driver: "incus",
-  name: "pgha-mistakes",
-  nodes,
-  network,
-  ports: { write: 18500, read: 18501, stats: 18700, pooled: 18632 },
-});
-
-/** Edits that `up` refuses, with what it must name. `back` is what puts the settings right. */
-const refused: { edit: Record<string, unknown>; back: Record<string, unknown>; names: RegExp[] }[] = [
-  {
-    edit: { network: { cidr: "10.96.0.0/24" } },
-    back: { network },
-    names: [/network\.cidr .* 10\.95\.0\.0\/24 to 10\.96/],
-  },
-  {
-    edit: { name: "pgha-mistake2" },
-    back: { name: "pgha-mistakes" },
-    names: [/pgha:name .* pgha-mistakes to pgha-mistake2/],
-  },
-  {
-    edit: { database: { name: "other" } },
-    back: { database: {} },
-    names: [/database\.name .* app to other/, /empty database/],
-  },
-  { edit: { database: { user: "other" } }, back: { database: {} }, names: [/database\.user .* app to other/] },
-  {
-    edit: {
-      postgresql: {
-        parameters: {
-          shared_preload_libraries: "pg_stat_statments",
-          log_min_duration: "1s",
-          work_mem: "64 MiB",
-          timezone: "Mars/Phobos",
-        },
-      },
-    },
-    back: { postgresql: {} },
-    names: [/pg_stat_statments/, /log_min_duration_statement/, /work_mem/, /Mars\/Phobos/],
-  },
-  { edit: { nodes: { etcd: 4, postgresql: 3, haproxy: 1 } }, back: { nodes }, names: [/pgha:nodes\.etcd/] },
-  { edit: { clock: "quick" }, back: { clock: "fast" }, names: [/pgha:clock/] },
-];
-
-/** Things done by hand to a node, what `status` says of them, and how it is seen that they are undone. None of them cuts a client. */
-const byHand: { on: string; deed: string; said: string; healed: string }[] = [
-  {
-    on: "etcd2",
-    deed: "echo '# edited' >>/etc/etcd/etcd.yml",
-    said: "/etc/etcd/etcd.yml has been changed",
-    healed: "! grep edited /etc/etcd/etcd.yml",
-  },
-  {
-    on: "etcd3",
-    deed: "chmod 0666 /etc/etcd/etcd.yml",
-    said: "/etc/etcd/etcd.yml has been changed",
-    healed: "[ $(stat -c %a /etc/etcd/etcd.yml) = 640 ]",
-  },
-  {
-    on: "postgresql1",
-    deed: "nft delete table inet pgha",
-    said: "the packet filter is not loaded",
-    healed: "nft list table inet pgha",
-  },
-  {
-    on: "postgresql2",
-    deed: "systemctl stop pgha-guard",
-    said: "pgha-guard does not run (inactive)",
-    healed: "systemctl is-active pgha-guard",
-  },
-  {
-    on: "postgresql3",
-    deed: "rm /etc/pgha/guard.json",
-    said: "/etc/pgha/guard.json is missing",
-    healed: "[ -s /etc/pgha/guard.json ]",
-  },
-  {
-    on: "haproxy1",
-    deed: "systemctl disable --now pgha-gate",
-    said: "pgha-gate does not run (inactive)",
-    healed: "systemctl is-enabled pgha-gate",
-  },
-  {
-    on: "haproxy1",
-    deed: "rm /etc/ssh/sshd_config.d/20-pgha-limits.conf",
-    said: "/etc/ssh/sshd_config.d/20-pgha-limits.conf is missing",
-    healed: "[ -s /etc/ssh/sshd_config.d/20-pgha-limits.conf ]",
-  },
-];
+const stack = new TestStack("test-mistakes", settings);
 
 /** Seconds after which an `up` is killed: by default one that has just begun to change nodes, and one in the middle of it. */
 const moments = (process.env.PGHA_KILLS_AT ?? "4,8").split(",").map(Number);
@@ -121,18 +32,70 @@ describe("mistakes", function () {
     return machines.on(leader!, `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`);
   };
 
+  /** What an `up` that must fail prints; the edit is taken back. */
+  async function failedUp(edit: Record<string, unknown>): Promise<string> {
+    stack.set(edit);
+    const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    stack.set(undone(edit));
+    assert.notEqual(code, 0, JSON.stringify(edit));
+    return stdout + stderr;
+  }
+  /** When PostgreSQL was started on each node, and who leads. */
+  async function starts() {
+    const { database, leader } = await status();
+    const psql = "runuser -u postgres -- psql -XAtq -d postgres -c 'SELECT pg_postmaster_start_time()'";
+    const times = await Promise.all(database.map(({ name }) => machines.on(name, psql)));
+    return { leader, times: Object.fromEntries(database.map(({ name }, index) => [name, times[index]!])) };
+  }
+
   it("in settings are refused, and change nothing", async () => {
-    for (const { edit, back, names } of refused) {
-      stack.set(edit);
-      const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
-      stack.set(back);
-      const said = stdout + stderr;
-      assert.notEqual(code, 0, JSON.stringify(edit));
-      for (const name of names) assert.match(said, name);
-      assert.doesNotMatch(said, /^ +\S+ \d+ (created|updated|deleted|replaced)$/m);
-    }
+    await underLoad(stack, async () => {
+      for (const [edit, ...said] of refused) {
+        const text = await failedUp(edit);
+        for (const words of said) assert.match(text, words);
+        assert.doesNotMatch(text, /^ +\S+ \d+ (created|updated|deleted|replaced)$/m);
+      }
+    });
     assert.match(await stack.up(), /^ +\d+ unchanged$/m);
     await whole();
+  });
+
+  it("that no table knows are found out by a trial on the nodes, and nothing is restarted", async () => {
+    const before = await starts();
+    await underLoad(stack, async () => {
+      for (const [edit, words] of tried) {
+        const text = await failedUp(edit);
+        assert.match(text, words);
+        assert.match(text, /PostgreSQL does not start with these settings, nothing was changed/);
+        // All of it for one node, not the script.
+        for (const part of text.split("Diagnostics:")[1]!.split("\n\n")) {
+          assert.ok(part.trim().split("\n").length <= 15, part);
+        }
+        await whole();
+      }
+      await stack.up();
+    });
+    assert.deepEqual(await starts(), before);
+    assert.match(await stack.up(), /^ +\d+ unchanged$/m);
+  });
+
+  it("that show at the restart stop with the first node, which is put back; the next up goes on", async () => {
+    const before = await starts();
+    await underLoad(stack, async () => {
+      for (const [edit, words] of putBack) {
+        const text = await failedUp(edit);
+        assert.match(text, words);
+        assert.match(text, /is left as it was: the new settings do not work on postgresql\d/);
+        await whole();
+        const after = await starts();
+        assert.equal(after.leader, before.leader);
+        const restarted = Object.keys(before.times).filter((name) => after.times[name] !== before.times[name]);
+        assert.equal(restarted.length, 1, restarted.join(" "));
+      }
+      await stack.up();
+      await whole();
+    });
+    assert.match(await stack.up(), /^ +\d+ unchanged$/m);
   });
 
   it("made by hand on nodes are seen by status and preview, and healed by up", async () => {

@@ -282,6 +282,7 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
       content: `${JSON.stringify(dynamic, null, 2)}\n`,
     },
     programFile(`patroni/${logFilter}`),
+    programFile("patroni/trial.py"),
     { path: "/etc/systemd/system/patroni.service", owner: "root:root", mode: "0644", content: service },
   ];
 }

@@ -124,6 +124,12 @@ const invariants: Case[] = [
   ["an etcd machine too small", { machines: { etcd: { memory: 128 } } }, "machines.etcd.memory", /must be 192 or more/],
   ["a proxy too small", { machines: { haproxy: { memory: 128 } } }, "machines.haproxy.memory", /must be 192 or more/],
   [
+    "more shared buffers than a machine has",
+    { postgresql: { parameters: { shared_buffers: "1GB" } } },
+    "postgresql.parameters.shared_buffers",
+    /is 1024 MiB of the 1024 MiB .* write 768MB or less, or raise machines\.postgresql\.memory/,
+  ],
+  [
     "connections for more memory",
     { postgresql: { maxConnections: 1000 } },
     "postgresql.maxConnections",

@@ -3,7 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, st
 import { dirname, join } from "node:path";
 import { bash, self, temporaryFolder } from "../../support/bash";
 
-const library = join(__dirname, "../../../../cloud-init/converge/common.sh");
+const parts = join(__dirname, "../../../../cloud-init/converge");
+const part = (name: string) => join(parts, `${name}.sh`);
 
 /** The library of the converge step, run by real bash on files of this process's user below a temporary folder. */
 describe("converge library", () => {
@@ -23,8 +24,9 @@ describe("converge library", () => {
     bash(
       `NODE=etcd1 JOURNAL="-u etcd" CLUSTER=test ADDRESS=10.9.9.9 ETCD_ENDPOINTS=https://10.9.9.9:2379
        mktemp() { command mktemp -d "$STAGES/XXXXXX"; } # the library's own place for it belongs to root
-       source "${library}"
+       source "${part("common")}"
        kept=$KEPT
+       source "${part("before")}"
        ${statements}`,
       {
         env: {
@@ -112,7 +114,7 @@ describe("converge library", () => {
 
     it("ends a step that was broken off, waits for what that has begun, and only then goes on", () => {
       const begun = join(folder(), "begun");
-      const first = `NODE=etcd1; mktemp() { command mktemp -d "$STAGES/XXXXXX"; }; source "${library}"; supersede "${lock()}"
+      const first = `NODE=etcd1; mktemp() { command mktemp -d "$STAGES/XXXXXX"; }; source "${part("common")}"; supersede "${lock()}"
         bash -c 'touch "${begun}"; sleep 1; echo deed done'; echo not reached`;
       writeFileSync(join(folder(), "first"), first);
       const text =
@@ -178,7 +180,59 @@ describe("converge library", () => {
       mkdirSync(kept());
       writeFileSync(join(kept(), "converged"), "converged 1\n");
       ran(`${'stage_file "$R/etc/a" "$ME" 0640 <<<one'}; find_changes; install_files`);
-      assert.deepEqual(readdirSync(kept()), ["unfinished"]);
+      assert.deepEqual(readdirSync(kept()), ["before", "unfinished"]);
+    });
+  });
+
+  describe("put_back", () => {
+    const stage = (name: string, text: string) => `stage_file "$R/etc/${name}" "$ME" 0640 <<<${text}`;
+    const quiet = "systemctl() { :; }; journalctl() { :; }";
+
+    it("gives every file back what it was, and takes away what was new", () => {
+      put("etc/a", "old\n", 0o640);
+      put("etc/same", "same\n", 0o640);
+      mkdirSync(kept());
+      writeFileSync(join(kept(), "converged"), "converged 1\n");
+      ran(`${quiet}; ${stage("a", "new")}; ${stage("same", "same")}; ${stage("b", "new")}; find_changes; install_files
+        [[ $(cat "$R/etc/a" "$R/etc/b") == new*new ]]; put_back`);
+      assert.equal(read("etc/a"), "old\n");
+      assert.equal(modeOf("etc/a"), "640");
+      assert.deepEqual(readdirSync(join(root(), "etc")).sort(), ["a", "same"]);
+      assert.deepEqual(readdirSync(kept()), ["converged"], "the node is known to be at the settings before");
+    });
+
+    it("goes back behind steps that were broken off, to what did work", () => {
+      put("etc/a", "first\n", 0o640);
+      ran(`${stage("a", "second")}; find_changes; install_files`);
+      ran(`${quiet}; ${stage("a", "third")}; ${stage("b", "new")}; find_changes; install_files; put_back`);
+      assert.equal(read("etc/a"), "first\n");
+      assert.ok(!existsSync(join(root(), "etc/b")));
+    });
+
+    it("is for steps that did not end: one that did keeps nothing", () => {
+      put("etc/a", "old\n", 0o640);
+      ran(`${stage("a", "new")}; find_changes; install_files; given=1
+        eval "$(declare -f end_changes | sed 's#/usr/local/lib/pgha/drift.sh note.*#cat >/dev/null#')"; end_changes`);
+      assert.ok(!existsSync(join(kept(), "before")));
+    });
+  });
+
+  describe("unless_stopped", () => {
+    const others = (names: string) => {
+      command("etcdctl", `case "$*" in *"get --prefix --keys-only /pgha/test/stopped/etcd") printf '${names}' ;; esac`);
+      return run('leave_it() { echo "gives it up"; }; unless_stopped echo "goes on"');
+    };
+
+    it("goes on when no other node has found that it does not work", () => {
+      assert.deepEqual(others(""), { code: 0, stdout: "goes on\n", stderr: "" });
+    });
+
+    it("gives it up, and says because of whom, when one has", () => {
+      assert.deepEqual(others("/pgha/test/stopped/etcd2\\n\\n"), {
+        code: 1,
+        stdout: "gives it up\n",
+        stderr: "etcd1: is left as it was: the new settings do not work on etcd2\n",
+      });
     });
   });
 
@@ -277,8 +331,6 @@ describe("converge library", () => {
   });
 });
 
-const databasePart = join(__dirname, "../../../../cloud-init/converge/postgresql.sh");
-
 /** How a database node hands over and restarts, run by real bash against a Patroni that is a function of the shell. */
 describe("converge of a database node", () => {
   const folder = temporaryFolder();
@@ -287,13 +339,15 @@ describe("converge of a database node", () => {
     name: string;
     role?: string;
     state?: string;
+    host?: string;
     api_url?: string;
   }
-  const leader: Member = { name: "postgresql1", role: "leader", state: "running" };
+  const leader: Member = { name: "postgresql1", role: "leader", state: "running", host: "10.9.9.1" };
   const standby = (n: number, change: Partial<Member> = {}): Member => ({
     name: `postgresql${n}`,
     role: "quorum_standby",
     state: "streaming",
+    host: `10.9.9.${n}`,
     ...change,
   });
 
@@ -304,7 +358,7 @@ describe("converge of a database node", () => {
   function run(
     statements: string,
     views: Member[][],
-    { node = "postgresql1", refused = false, synchronous = "quorum" } = {},
+    { node = "postgresql1", refused = false, synchronous = "quorum", hosts = "10.9.9.1,10.9.9.2,10.9.9.3" } = {},
   ) {
     const log = join(folder(), "log");
     const here = join(folder(), "views");
@@ -314,9 +368,10 @@ describe("converge of a database node", () => {
     mkdirSync(here);
     views.forEach((members, index) => writeFileSync(join(here, String(index)), JSON.stringify({ members })));
     const ran = bash(
-      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 DATABASE_HOSTS=10.9.9.9 SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
+      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 DATABASE_HOSTS=${hosts} SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
        mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
-       source "${library}"; source "${databasePart}"
+       for part in common before configuration postgresql; do source "${parts}/$part.sh"; done
+       answered=
        switchover_lock=$DIR/lock
        rest() {
          local views=("$DIR"/views/*)
@@ -412,14 +467,19 @@ describe("converge of a database node", () => {
   }
 
   const restart = "POST {} /restart";
+  /** Three looks at the cluster before the switchover, and those after it. */
+  const handsOver = [
+    ...Array.from({ length: 3 }, () => [leader, standby(2), standby(3)]),
+    [standby(1), { ...leader, name: "postgresql2", host: "10.9.9.2" }, standby(3)],
+  ];
 
   it("restarts the leader after it has given way, and while another standby confirms", () => {
-    const { done } = run("restart_postgresql", [[leader, standby(2), standby(3)]]);
+    const { done } = run("restart_postgresql", handsOver);
     assert.deepEqual(done, [free, restart]);
   });
 
   it("does not restart again what the switchover has restarted already", () => {
-    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", handsOver);
     assert.deepEqual(done, [free]);
   });
 
@@ -427,7 +487,28 @@ describe("converge of a database node", () => {
     const alone = [leader, standby(2), standby(3, { role: "replica" })];
     const both = [leader, standby(2), standby(3)];
     assert.deepEqual(run("restart_postgresql", [alone, both], { node: "postgresql2" }).done, ["waits", restart]);
-    assert.deepEqual(run("restart_postgresql", [[leader, standby(2)]], { node: "postgresql2" }).done, [restart]);
+    const two = { node: "postgresql2", hosts: "10.9.9.1,10.9.9.2" };
+    assert.deepEqual(run("restart_postgresql", [[leader, standby(2)]], two).done, [restart]);
+  });
+
+  it("does not restart a standby when nobody would confirm commits meanwhile", () => {
+    const alone = [leader, standby(2), standby(3, { state: "start failed" })];
+    const { code, done, stderr } = run("restart_postgresql", [alone], { node: "postgresql2" });
+    assert.deepEqual([code, [...new Set(done)]], [1, ["waits"]]);
+    assert.match(stderr, /waited 30 s for: another standby to confirm commits before this one restarts/);
+  });
+
+  it("that does not come back is put back, stops the others, and says PostgreSQL's own words", () => {
+    const { code, done, stderr } = run(
+      `healthy() { [[ -e $DIR/put ]]; }; own_state() { echo "start failed"; }
+       stop_others() { echo stops >>"$DIR/log"; }; put_back() { touch "$DIR/put"; echo "puts back" >>"$DIR/log"; }
+       journalctl() { echo '[7] postgres FATAL:  could not map anonymous shared memory'; }
+       rm -f "$DIR/put"; restart_postgresql`,
+      [[leader, standby(2), standby(3)]],
+      { node: "postgresql2" },
+    );
+    assert.deepEqual([code, done], [1, [restart, "stops", "puts back", "systemctl restart patroni"]]);
+    assert.match(stderr, /did not come back .* no other node was restarted\. It said: FATAL: {2}could not map/);
   });
 
   it("restarts a leader in place that must go first", () => {
@@ -435,7 +516,7 @@ describe("converge of a database node", () => {
   });
 
   it("restarts Patroni when its unit has changed", () => {
-    const { done } = run("restart_patroni=1; restart_postgresql", [[leader, standby(2), standby(3)]]);
+    const { done } = run("restart_patroni=1; restart_postgresql", handsOver);
     assert.deepEqual(done, [free, "systemctl restart patroni"]);
   });
 });

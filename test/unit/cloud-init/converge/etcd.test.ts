@@ -51,7 +51,7 @@ describe("converge of an etcd node", () => {
     const { code, stdout, stderr } = bash(
       `NODE=etcd${self} JOURNAL="-u etcd" CLUSTER=test ADDRESS=10.9.9.${self} ETCD_ENDPOINTS=none ETCD_MEMBERS=${members}
        mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
-       source "${part("common")}"; source "${part("etcd")}"
+       source "${part("common")}"; source "${part("before")}"; source "${part("etcd")}"
        members_by() { local n=\${1#https://10.9.9.}; cat "$DIR/world/peer\${n%:*}" 2>/dev/null; }
        etcd_ctl() {
          case "$1 $2" in
@@ -187,6 +187,27 @@ describe("converge of an etcd node", () => {
         "etcdctl promotes itself",
       ]);
       assert.deepEqual(join({ self: 3, peers: { 1: old, 2: old }, list, healthy: [1] }), ["joined no"]);
+    });
+  });
+
+  describe("restarts a member", () => {
+    const three = { list: [listed(1), listed(2), listed(3)] };
+    const daemons = (comesBack: string) => `
+      systemctl() { echo "$1 $2"; }; soon() { :; }; stopped_by() { return 1; }; put_back() { echo "puts back"; back=1; }; stop_others() { echo stops; }
+      journalctl() { echo '{"level":"fatal","msg":"no such key"}'; }
+      wait_for() { shift 2; "$@" || fail "waited in vain"; }
+      member_healthy() { ${comesBack}; }; restart_etcd`;
+
+    it("while the others can do without it", () => {
+      assert.deepEqual(run(daemons(":"), { ...three, healthy: [2, 3] }).said, ["restart etcd"]);
+      const { code, said } = run(daemons(":"), { ...three, healthy: [1, 2] });
+      assert.deepEqual([code, said], [1, []]);
+    });
+
+    it("that does not come back is put back, stops the others, and says etcd's own words", () => {
+      const { code, said, stderr } = run(daemons("[[ -n ${back:-} ]]"), { ...three, healthy: [2, 3] });
+      assert.deepEqual([code, said], [1, ["restart etcd", "stops", "puts back", "restart etcd"]]);
+      assert.match(stderr, /did not come back .* no other member was restarted\. It said: .*no such key/);
     });
   });
 
