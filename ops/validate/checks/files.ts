@@ -1,6 +1,8 @@
 import type { NodeOutput } from "../../../components/outputs";
 import { quote } from "../../process";
-import { cluster, forEach, none, on } from "../context";
+import { changedFile } from "../../../cloud-init/drift";
+import { getStatus } from "../../status";
+import { cluster, forEach, none, on, reached } from "../context";
 
 /** Which daemon a rendered file is for. */
 function daemonOf({ role }: NodeOutput, path: string): string {
@@ -34,4 +36,10 @@ describe("configuration files", () => {
   for (const daemon of ["etcd", "patroni", "haproxy", "pgbouncer"]) {
     it(`those of ${daemon} are on every node as rendered`, () => unchanged(daemon));
   }
+
+  it("of the cluster in etcd is as the settings have it, and so are roles and rights", async () => {
+    // The leader tells of what all share. Its files are looked at above.
+    const { leader, differences } = await getStatus(reached());
+    none(differences.flatMap(({ node, text }) => (node === leader && !changedFile(text) ? [text] : [])));
+  });
 });

@@ -26,6 +26,7 @@ const signalReplay = (signal: string) => `pid=$(pgrep -f '^postgres: .*startup r
  * | an etcd member stopped | answers | | | | | | | | |
  * | HAProxy down on a proxy | | | | all three | all three | | | | |
  * | a file altered by hand | | | | | | | | its daemon's | |
+ * | the configuration in etcd altered by hand | | | | | | | | of the cluster | |
  * | replication paused on a replica | | lag | | | | | row on every replica | | |
  *
  * The rows are for a cluster of the default size. With two database nodes, a stopped replica also leaves strict synchronous
@@ -80,6 +81,13 @@ export const breaks: Break[] = [
     repair: `cp -p /run/pgha-altered ${path} && rm /run/pgha-altered`,
     fails: [`configuration files: those of ${daemon} are on every node as rendered`],
   })),
+  {
+    name: "the configuration in etcd changed by hand",
+    where: "replica",
+    break: "patronictl -c /etc/patroni/patroni.yml edit-config --force -s member_slots_ttl=60",
+    repair: "patronictl -c /etc/patroni/patroni.yml edit-config --force -s member_slots_ttl=null",
+    fails: ["configuration files: of the cluster in etcd is as the settings have it, and so are roles and rights"],
+  },
   {
     name: "replication paused",
     where: "replica",

@@ -104,6 +104,7 @@ describe("the validation suite", () => {
     }
     assert.deepEqual(Object.fromEntries(count), {
       ...promised,
+      "configuration files": promised["configuration files"]! + 1,
       security: 2,
       machines: 3,
       "machines in the cloud": 2,
