@@ -2,15 +2,20 @@ import { ownerOptions, superuserOptions } from "../cloud-init/services/patroni/s
 import { ports } from "../settings/ports";
 import { tls } from "../settings/tls";
 import type { NodeOutput } from "../components/outputs";
-import { nodesOf, type Cluster } from "./cluster";
+import { nodesOf, type Cluster, type Known } from "./cluster";
 import { OpsError } from "./errors";
 import { quote } from "./process";
 import type { Runner } from "./ssh";
 
-/** A cluster and the way to its nodes. */
-export interface Reached {
-  cluster: Cluster;
+/** A cluster of which nothing secret is known, and the way to its nodes. */
+export interface ReachedNodes {
+  cluster: Known;
   runner: Runner;
+}
+
+/** A cluster and the way to its nodes. */
+export interface Reached extends ReachedNodes {
+  cluster: Cluster;
 }
 
 /** Shell words that call etcdctl on a node with its own certificate. */

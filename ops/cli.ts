@@ -7,7 +7,7 @@ import { exitCode, messageOf, OpsError } from "./errors";
 import { imageCommand, type ImageOptions } from "./image";
 import { loadCommand, type LoadOptions } from "./load/command";
 import { atLeast, commas, count, numbers } from "./options";
-import { reach, reachAsClient, type AsClient, type Common } from "./reach";
+import { reach, reachNodes, reachAsClient, type AsClient, type Common } from "./reach";
 import { reinitCommand } from "./reinit";
 import { restartCommand } from "./restart";
 import { afterNode, logsCommand, psqlCommand, sshCommand, type PsqlOptions } from "./shell";
@@ -47,7 +47,7 @@ export function program(done: (code: number) => void): Command {
   )
     .option("--watch [seconds]", "look again and again (every 2 seconds)", atLeast(0.5))
     .action(async ({ stack, json, watch }: Common & { watch?: number | true }) => {
-      done(await statusCommand(await reach(stack), { json, watch: watch === true ? 2 : watch }));
+      done(await statusCommand(await reachNodes(stack), { json, watch: watch === true ? 2 : watch }));
     });
 
   command("validate", "Checks that the cluster does all it should; the failover check switches over under load.", [

@@ -4,7 +4,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { ClusterOutput, ClusterOutputs, NodeOutput } from "../components/outputs";
 import type { Role } from "../settings/roles";
 import { caPath } from "../settings/tls";
-import { checkoutRoot, pulumiEnv } from "./env";
+import { checkoutRoot, pulumiEnv, stateDir } from "./env";
 import { OpsError } from "./errors";
 import { run, type Finished, type RunOptions } from "./process";
 
@@ -13,26 +13,30 @@ export type StackOutputs = {
   [K in keyof ClusterOutputs]: NonNullable<ClusterOutputs[K]> extends pulumi.Output<infer T> ? T : never;
 };
 
-/** A running cluster, known by its stack's outputs. */
-export interface Cluster {
+/** What of a running cluster is known without its secrets. */
+export interface Known {
   stack: string;
-  /** What is known of it without its secrets: the stack's output `cluster`. */
+  /** The stack's output `cluster`. */
   facts: ClusterOutput;
-  /** The stack's other outputs. */
-  outputs: Omit<StackOutputs, "cluster">;
   nodes: NodeOutput[];
   /** Folder for this stack's working files (SSH configuration, passwords); kept from other users. */
   folder: string;
+}
+
+/** A running cluster, known by its stack's outputs. */
+export interface Cluster extends Known {
+  /** The stack's other outputs. */
+  outputs: Omit<StackOutputs, "cluster">;
 }
 
 /** Starts a program: the seam for tests. */
 export type Exec = (command: string, args: string[], options: RunOptions) => Promise<Finished>;
 
 /** Nodes of a role, in the order of their names. */
-export const nodesOf = (cluster: Cluster, role: Role) => cluster.nodes.filter((node) => node.role === role);
+export const nodesOf = (cluster: Known, role: Role) => cluster.nodes.filter((node) => node.role === role);
 
 /** The node of that name. @throws OpsError naming those there are */
-export function nodeNamed(cluster: Cluster, name: string): NodeOutput {
+export function nodeNamed(cluster: Known, name: string): NodeOutput {
   const node = cluster.nodes.find((candidate) => candidate.name === name);
   if (!node) {
     throw new OpsError(
@@ -98,14 +102,20 @@ function checkOutputs(stack: string, text: string): StackOutputs {
 export async function loadCluster(stack: string, exec: Exec = run): Promise<Cluster> {
   if (!/^\w[\w.-]*(\/\w[\w.-]*){0,2}$/.test(stack)) throw new OpsError(`'${stack}' is not a stack name`);
   const { cluster: facts, ...outputs } = await readOutputs(stack, exec);
-  const folder = join(checkoutRoot, ".pgha", "ssh", stack.replaceAll("/", "_"));
-  const cluster: Cluster = { stack, facts, outputs, nodes: facts.nodes, folder };
+  const cluster: Cluster = { ...knownBy(stack, facts), outputs };
   writePrivate(caFile(cluster), outputs.caCertificate);
   return cluster;
 }
 
+export const knownBy = (stack: string, facts: ClusterOutput): Known => ({
+  stack,
+  facts,
+  nodes: facts.nodes,
+  folder: join(stateDir, "ssh", stack.replaceAll("/", "_")),
+});
+
 /** Where the CA's certificate of a loaded cluster is. */
-export const caFile = ({ facts }: Cluster) => join(checkoutRoot, caPath(facts.name));
+export const caFile = ({ facts }: Known) => join(checkoutRoot, caPath(facts.name));
 
 /** Writes a file that only this user may read, in one step; one that holds this already is left alone. */
 export function writePrivate(path: string, content: string): void {

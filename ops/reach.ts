@@ -1,6 +1,7 @@
-import type { Reached } from "./ask";
+import type { Reached, ReachedNodes } from "./ask";
 import { loadCluster } from "./cluster";
-import { SshRunner } from "./ssh";
+import { remember, remembered, stateStamp } from "./remembered";
+import { configOf, sshRunner, SshRunner } from "./ssh";
 import { forClients } from "./tunnel";
 
 /** Options every command may have. */
@@ -18,8 +19,17 @@ export interface AsClient {
 
 /** A stack's cluster, and the way to its nodes. */
 export async function reach(stack: string): Promise<Reached> {
+  const stamp = stateStamp(stack);
   const cluster = await loadCluster(stack);
-  return { cluster, runner: new SshRunner(cluster) };
+  const reached = { cluster, runner: sshRunner(cluster) };
+  remember(cluster, stamp);
+  return reached;
+}
+
+/** The same for a command that needs nothing secret. */
+export async function reachNodes(stack: string): Promise<ReachedNodes> {
+  const cluster = remembered(stack);
+  return cluster ? { cluster, runner: new SshRunner(cluster, configOf(cluster)) } : reach(stack);
 }
 
 /** As `reach`, for a command that connects to the proxies' ports: through the bastion, if there is one, unless told otherwise. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { writePrivate, type Cluster } from "./cluster";
+import { writePrivate, type Cluster, type Known } from "./cluster";
 import { OpsError } from "./errors";
 import { quote, run, type Finished, type RunOptions } from "./process";
 
@@ -117,10 +117,13 @@ export function writeSshFiles(cluster: Cluster): string {
       .map(({ name, hostKey }) => `${name} ${hostKey}\n`)
       .join(""),
   );
-  const config = join(folder, "config");
+  const config = configOf(cluster);
   writePrivate(config, sshConfig(cluster, socketFolder()));
   return config;
 }
+
+/** Where they are for a cluster that is known: the folder has all of them, or this one is not there. */
+export const configOf = ({ folder }: Known) => join(folder, "config");
 
 /** Arguments for ssh that run a script on a node as root. Its first argument is where the operator came from, which sudo drops. */
 export const asRoot = (script: string) => `sudo -n bash -c ${quote(script)} bash "$SSH_CONNECTION"`;
@@ -144,7 +147,7 @@ const bastionLimit = 15_000;
  * @param config as written by `writeSshFiles`
  * @returns why it cannot be reached; undefined: it can
  */
-export async function bastionAway({ facts }: Cluster, config: string): Promise<string | undefined> {
+export async function bastionAway({ facts }: Known, config: string): Promise<string | undefined> {
   const { bastion } = facts;
   if (!bastion) return undefined;
   const found = await ssh(["-F", config, "-O", "check", bastionName], { timeout: bastionLimit });
@@ -157,12 +160,13 @@ export async function bastionAway({ facts }: Cluster, config: string): Promise<s
 
 /** Runs scripts by the system's ssh, over one shared connection a node. */
 export class SshRunner implements Runner {
-  private readonly config: string;
   private asking?: Promise<string | undefined>;
 
-  constructor(private readonly cluster: Cluster) {
-    this.config = writeSshFiles(cluster);
-  }
+  /** @param config as written by `writeSshFiles` */
+  constructor(
+    private readonly cluster: Known,
+    private readonly config: string,
+  ) {}
 
   async run(node: string, script: string, options: RunnerOptions = {}): Promise<NodeResult> {
     const { stdin, timeout = 10_000, signal } = options;
@@ -186,6 +190,9 @@ export class SshRunner implements Runner {
     return (this.asking ??= bastionAway(this.cluster, this.config).finally(() => (this.asking = undefined)));
   }
 }
+
+/** The way to a cluster's nodes. */
+export const sshRunner = (cluster: Cluster) => new SshRunner(cluster, writeSshFiles(cluster));
 
 function whyUnreachable({ code, stderr }: Finished, timeout: number): string | undefined {
   if (code === null) return `no answer within ${timeout / 1000} s`;

@@ -1,5 +1,5 @@
 import { loadCluster, nodesOf, type Cluster } from "../ops/cluster";
-import { SshRunner } from "../ops/ssh";
+import { sshRunner } from "../ops/ssh";
 
 /** A running cluster and a way to run scripts on its machines, as root. */
 export interface Machines {
@@ -15,7 +15,7 @@ export interface Machines {
 /** Logs in to the machines of a stack that is up. */
 export async function machinesOf(stack: string): Promise<Machines> {
   const cluster = await loadCluster(stack);
-  const runner = new SshRunner(cluster);
+  const runner = sshRunner(cluster);
   const database = nodesOf(cluster, "postgresql");
   const on = async (node: string, script: string, timeout = 30_000): Promise<string> => {
     const { code, stdout, stderr, unreachable } = await runner.run(node, script, { timeout });

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../cluster";
 import { messageOf } from "../errors";
-import { SshRunner } from "../ssh";
+import { sshRunner } from "../ssh";
 import type { FromRescuer, ToRescuer } from "./rescue";
 import { heal } from "./heal";
 import { releaseLock, takeLock } from "./lock";
@@ -65,7 +65,7 @@ function alive(pid: number): boolean {
 }
 
 async function rescue(broken: Cluster): Promise<void> {
-  const world = makeWorld({ cluster: broken, runner: new SshRunner(broken) }, Math.random);
+  const world = makeWorld({ cluster: broken, runner: sshRunner(broken) }, Math.random);
   for (const deadline = Date.now() + healLimit * 1000; Date.now() < deadline; await pause(5000)) {
     try {
       log(`healed: ${(await heal(world)).join("; ") || "nothing to undo"}`);

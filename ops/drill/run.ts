@@ -3,7 +3,7 @@ import { patroniCurl, parseJson, type Reached } from "../ask";
 import { OpsError } from "../errors";
 import { Load, type LoadPath } from "../load/load";
 import { machineSize } from "../machine";
-import { SshRunner } from "../ssh";
+import { sshRunner } from "../ssh";
 import { getStatus, type Status } from "../status";
 import { clockName, drillClocks } from "./clocks";
 import { faultNamed } from "./faults";
@@ -129,7 +129,7 @@ async function reachAgain({ cluster }: Reached): Promise<Reached> {
   const changed = await loadCluster(cluster.stack);
   // The ways to the proxies stay: through a tunnel, where there is one.
   changed.facts.proxies = cluster.facts.proxies;
-  const reached = { cluster: changed, runner: new SshRunner(changed) };
+  const reached = { cluster: changed, runner: sshRunner(changed) };
   const { seconds, complaints } = await becomesWhole(reached, { timeout: 120, loaded: false });
   if (seconds === null) throw new OpsError(`not healthy after the change of the clock: ${complaints.join("; ")}`);
   return reached;

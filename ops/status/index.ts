@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import type { Reached } from "../ask";
+import type { ReachedNodes } from "../ask";
 import { exitCode } from "../errors";
 import { formatStatus } from "./format";
 import { failedLogins } from "./logins";
@@ -10,12 +10,12 @@ import { readStatus } from "./read";
 export type { DatabaseNode, Status } from "./model";
 
 /** Looks at every node of a cluster, once. */
-export async function getStatus({ cluster, runner }: Reached): Promise<Status> {
+export async function getStatus({ cluster, runner }: ReachedNodes): Promise<Status> {
   return readStatus(cluster.stack, cluster.facts, await probeAll(cluster, runner));
 }
 
 /** Waits until a cluster is whole, for so many seconds at most. @returns how it was at the last look */
-export async function wholeWithin(reached: Reached, seconds: number): Promise<Status> {
+export async function wholeWithin(reached: ReachedNodes, seconds: number): Promise<Status> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const status = await getStatus(reached);
@@ -25,7 +25,10 @@ export async function wholeWithin(reached: Reached, seconds: number): Promise<St
 }
 
 /** `pgha status`. @param watch seconds between two looks; undefined: one look */
-export async function statusCommand(reached: Reached, options: { json?: boolean; watch?: number }): Promise<number> {
+export async function statusCommand(
+  reached: ReachedNodes,
+  options: { json?: boolean; watch?: number },
+): Promise<number> {
   const { json, watch } = options;
   const terminal = process.stdout.isTTY === true;
   for (;;) {

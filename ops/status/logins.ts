@@ -1,5 +1,5 @@
 import type { NodeOutput } from "../../components/outputs";
-import type { Reached } from "../ask";
+import type { ReachedNodes } from "../ask";
 import { nodesOf } from "../cluster";
 import { quote } from "../process";
 import type { FailedLogins } from "./model";
@@ -133,7 +133,7 @@ const plain = (name: string) => {
 };
 
 /** Failed logins of the last hour, on all nodes that can be asked. */
-export async function failedLogins({ cluster, runner }: Reached): Promise<FailedLogins> {
+export async function failedLogins({ cluster, runner }: ReachedNodes): Promise<FailedLogins> {
   const proxies = nodesOf(cluster, "haproxy");
   const ask = async (node: NodeOutput, script: string) =>
     (await runner.run(node.name, script, { timeout: 6000 })).stdout;

@@ -2,7 +2,7 @@ import { driftProgram } from "../../cloud-init/drift";
 import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services";
 import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
-import type { Cluster } from "../cluster";
+import type { Known } from "../cluster";
 import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
@@ -110,7 +110,7 @@ export function parseSections(stdout: string): Sections {
 }
 
 /** Asks every node at once. A node that cannot be reached costs its time limit, no more. */
-export function probeAll(cluster: Cluster, runner: Runner): Promise<Probe[]> {
+export function probeAll(cluster: Known, runner: Runner): Promise<Probe[]> {
   const script = (node: NodeOutput) => probeScript(node, cluster.facts);
   return Promise.all(
     cluster.nodes.map(async (node) => {

@@ -35,7 +35,9 @@ describe("mistakes", function () {
   /** What an `up` that must fail prints; the edit is taken back. */
   async function failedUp(edit: Record<string, unknown>): Promise<string> {
     stack.set(edit);
-    const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    const { code, stdout, stderr } = await stack.pulumi(
+      ...["up", "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs"],
+    );
     stack.set(undone(edit));
     assert.notEqual(code, 0, JSON.stringify(edit));
     return stdout + stderr;

@@ -12,7 +12,7 @@ import { faults } from "../../../ops/drill/faults";
 import { becomesWhole } from "../../../ops/drill/whole";
 import { makeWorld } from "../../../ops/drill/world";
 import { messageOf } from "../../../ops/errors";
-import { SshRunner } from "../../../ops/ssh";
+import { sshRunner } from "../../../ops/ssh";
 import { checkoutRoot } from "../../../ops/env";
 import { query } from "../../../simulator/sql";
 import { run } from "../../../simulator/stack";
@@ -112,7 +112,7 @@ function libpqFiles(folder: string, cluster: Cluster): string[] {
  */
 export async function clientsRideThrough(stack: string): Promise<void> {
   const cluster = await loadCluster(stack);
-  const reached = { cluster, runner: new SshRunner(cluster) };
+  const reached = { cluster, runner: sshRunner(cluster) };
   const world = makeWorld(reached, Math.random);
   const { caCertificate } = cluster.outputs;
   const example = (await import(join(await installed(), "prisma", "client.ts"))) as PrismaExample;

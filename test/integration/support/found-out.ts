@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ports } from "../../../settings/ports";
 import { superuserPsql } from "../../../ops/ask";
 import { nodesOf } from "../../../ops/cluster";
-import { SshRunner } from "../../../ops/ssh";
+import { sshRunner } from "../../../ops/ssh";
 import type { FailedLogins } from "../../../ops/status/model";
 import type { Machines } from "../../../simulator/machines";
 import { tryLogin } from "./scram-client";
@@ -86,7 +86,7 @@ export function foundOut(stack: Pick<TestStack, "pgha">, machines: () => Machine
       ];
       // Each in a session of its own that ends at once: what it wrote is read after it has gone. Sent on standard input, for sudo
       // logs the words of a command.
-      const runner = new SshRunner(machines().cluster);
+      const runner = sshRunner(machines().cluster);
       for (const stdin of typed) await runner.run(leader, superuserPsql, { stdin });
       const lines = await journal(leader, since);
       assert.doesNotMatch(lines, /geheim/);

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from "node:tls";
 import { ports } from "../../../settings/ports";
 import { superuserPsql } from "../../../ops/ask";
 import { nodesOf } from "../../../ops/cluster";
-import { SshRunner } from "../../../ops/ssh";
+import { sshRunner } from "../../../ops/ssh";
 import { worthless } from "./identities";
 import type { Machines } from "../../../simulator/machines";
 import { tryLogin, type Login, type Outcome } from "./scram-client";
@@ -60,7 +60,7 @@ export function hostileLogins(stack: Pick<TestStack, "mustPulumi">, machines: ()
     /** Runs SQL as superuser on the leader, sent on standard input: sudo logs the words of a command. */
     const sql = async (text: string) => {
       const stdin = `SET client_min_messages = error;\n${text}\n`;
-      const { code, stdout, stderr } = await new SshRunner(machines().cluster).run(leader, superuserPsql, {
+      const { code, stdout, stderr } = await sshRunner(machines().cluster).run(leader, superuserPsql, {
         stdin,
       });
       assert.equal(code, 0, stderr);

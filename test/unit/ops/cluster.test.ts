@@ -8,7 +8,7 @@ import { formatEndpoints, endpointsOf } from "../../../ops/endpoints";
 import { OpsError } from "../../../ops/errors";
 import { quote, run } from "../../../ops/process";
 import { clientConnection, journal } from "../../../ops/shell";
-import { asRoot, sshConfig, SshRunner, writeSshFiles } from "../../../ops/ssh";
+import { asRoot, sshConfig, sshRunner, writeSshFiles } from "../../../ops/ssh";
 import { bash } from "../support/bash";
 import { patroniCluster } from "../support/ops-answers";
 import { behindBastion, fakeCluster, fakeOutputs, fakeReached, unreachable } from "../support/ops-fixture";
@@ -159,7 +159,7 @@ describe("running on nodes", () => {
   it("says why a node cannot be reached", async () => {
     const cluster = fakeCluster();
     for (const node of cluster.nodes) node.address = "127.0.0.1";
-    const runner = new SshRunner(cluster);
+    const runner = sshRunner(cluster);
     const config = join(cluster.folder, "config");
     // Nobody listens on this port: as good as a machine whose SSH server is down.
     writeFileSync(config, `Host *\n  Port 1\n${readFileSync(config, "utf8")}`);

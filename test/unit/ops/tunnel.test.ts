@@ -5,7 +5,7 @@ import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import type { Cluster } from "../../../ops/cluster";
 import { OpsError } from "../../../ops/errors";
-import { SshRunner } from "../../../ops/ssh";
+import { sshRunner, type Runner } from "../../../ops/ssh";
 import { formatTunnel, forClients, openTunnel } from "../../../ops/tunnel";
 import { makeSshKey, startSshd, type Sshd, type SshKey } from "../../../simulator/plugins/sshd";
 import { behindBastion, fakeCluster } from "../support/ops-fixture";
@@ -63,8 +63,8 @@ describe("through a bastion", function () {
   });
 
   /** The runner; its nodes listen on the port of the test's server. */
-  function makeRunner(port = node.port): SshRunner {
-    const runner = new SshRunner(cluster);
+  function makeRunner(port = node.port): Runner {
+    const runner = sshRunner(cluster);
     const config = join(cluster.folder, "config");
     writeFileSync(config, readFileSync(config, "utf8").replaceAll(/^Host (?!bastion|\*).*$/gm, `$&\n  Port ${port}`));
     return runner;
