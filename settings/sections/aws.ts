@@ -190,7 +190,7 @@ export const awsSettings = z.strictObject({
     })
     .optional()
     .meta(
-      told("ARN of the KMS key that encrypts the disks.", {
+      told("ARN of the KMS key that encrypts the disks. Its own policy must let the deployer use it: [Rights](aws.md#rights).", {
         example: "arn:aws:kms:us-east-1:123456789012:key/ID",
         otherwise: "the account's own for EBS",
         change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
@@ -214,10 +214,19 @@ export const awsSettings = z.strictObject({
       z.string().regex(/^(?!aws:|pgha:|Name$)[\w .:/=+@-]{1,128}$/i, {
         error: "is not a tag that you can set; Name and names that begin with aws: or pgha: are taken",
       }),
-      z.string().max(256),
+      // EC2 would take more. IAM, SSM and the load balancer do not, and would refuse it once the network is made.
+      z.string().regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$/iu, {
+        error:
+          "must be a value that every service of AWS takes: at most 256 letters, digits, spaces and _ . : / = + - @, and not " +
+          "beginning with aws:",
+      }),
     )
     .default({})
-    .meta(told("further tags of everything.", { example: "{team: data}" })),
+    .meta(
+      told("further tags of everything. Names and values of letters, digits, spaces and `_ . : / = + - @`.", {
+        example: "{team: data}",
+      }),
+    ),
   ssmEndpoint: z
     .string()
     .regex(/^https?:\/\/[^\s/]+$/, { error: "must be a URL without a path: https://ssm.us-east-1.amazonaws.com" })
