@@ -190,11 +190,14 @@ export const awsSettings = z.strictObject({
     })
     .optional()
     .meta(
-      told("ARN of the KMS key that encrypts the disks. Its own policy must let the deployer use it: [Rights](aws.md#rights).", {
-        example: "arn:aws:kms:us-east-1:123456789012:key/ID",
-        otherwise: "the account's own for EBS",
-        change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
-      }),
+      told(
+        "ARN of the KMS key that encrypts the disks. Its own policy must let the deployer use it: [Rights](aws.md#rights).",
+        {
+          example: "arn:aws:kms:us-east-1:123456789012:key/ID",
+          otherwise: "the account's own for EBS",
+          change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
+        },
+      ),
     ),
   permissionsBoundary: z
     .string()

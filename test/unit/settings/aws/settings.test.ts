@@ -50,7 +50,12 @@ const values: Case[] = [
   ["too few operations", aws({ volume: { iops: 100 } }), "aws.volume.iops", /must be 3000 or more/],
   ["a reserved tag", aws({ tags: { "pgha:cluster": "x" } }), "aws.tags.pgha:cluster", /is not a tag that you can set/],
   ["a tag of Amazon's", aws({ tags: { "aws:x": "x" } }), "aws.tags.aws:x", /begin with aws: or pgha: are taken/],
-  ["a tag that IAM refuses", aws({ tags: { owner: "db (a&b)" } }), "aws.tags.owner", /letters, digits, spaces and _ \. :/],
+  [
+    "a tag that IAM refuses",
+    aws({ tags: { owner: "db (a&b)" } }),
+    "aws.tags.owner",
+    /letters, digits, spaces and _ \. :/,
+  ],
   ["a tag for Amazon", aws({ tags: { owner: "aws:db" } }), "aws.tags.owner", /not beginning with aws:/],
   ["a tag too long", aws({ tags: { owner: "x".repeat(257) } }), "aws.tags.owner", /at most 256/],
   ["a number for a tag", aws({ tags: { team: 5 } }), "aws.tags.team", /must be text/],
@@ -116,7 +121,12 @@ const invariants: Case[] = [
   ["a watchdog that resets a leader which waits for etcd", { clock: { ttl: 20, loopWait: 10, retryTimeout: 5 } }, "clock.ttl",
     /of which the watchdog \(5 s\), .* write 21 or more/], // prettier-ignore
   ["a long name", { name: "a-name-of-21-letters-" + "x" }, "name", /leave it 20 characters; .*shorter/],
-  ["a name that load balancers cannot have", { name: "internal-db" }, "name", /begins with 'internal-'.*to another one/],
+  [
+    "a name that load balancers cannot have",
+    { name: "internal-db" },
+    "name",
+    /begins with 'internal-'.*to another one/,
+  ],
   ["a name that security groups cannot have", { name: "sg-db" }, "name", /begins with 'sg-'/],
   ["more clients than a security group has rules for", aws({ zones, clients: networks(17) }), "aws.clients",
     /names 17 networks, which make 51 of the 61 rules of the security group of haproxy, and AWS takes 60; write fewer, wider/], // prettier-ignore
