@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { regionOf } from "../aws/region";
 import { parseCidr } from "../cidr";
-import { instanceType, replaces, told, unlessAsked } from "./types";
+import { instanceType, told, unlessAsked } from "./types";
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, {
   error: ({ input }) => `is '${String(input)}', which is not an IPv4 network; write one like 203.0.113.7/32`,
@@ -90,7 +90,9 @@ export const awsSettings = z.strictObject({
         {
           example: "[us-east-1a, us-east-1b, us-east-1c]",
           otherwise: "must be written",
-          change: unlessAsked("nodes whose zone is another one are replaced, and their volumes with the data"),
+          change:
+            unlessAsked("nodes whose zone is another one are replaced, and their volumes with the data") +
+            ". Zones come and go at the end of the list. When one goes, the load balancer is replaced: it has another name then",
         },
       ),
     ),
@@ -105,7 +107,9 @@ export const awsSettings = z.strictObject({
   vpc: vpc.optional().meta(
     told("an existing VPC: `{id, nodes, clients, firstHost}`, see below.", {
       otherwise: "the stack makes one in `network.cidr`",
-      change: replaces,
+      change:
+        unlessAsked("every machine whose subnet or address is another one is replaced") +
+        "; another VPC is always refused",
       whole: true,
     }),
   ),
