@@ -236,7 +236,9 @@ export const awsSettings = z.strictObject({
     ),
   ssmEndpoint: z
     .string()
-    .regex(/^https?:\/\/[^\s/]+$/, { error: "must be a URL without a path: https://ssm.us-east-1.amazonaws.com" })
+    .regex(/^https?:\/\/[^\s/]{1,120}$/, {
+      error: "must be a URL without a path, of at most 120 characters: https://ssm.us-east-1.amazonaws.com",
+    })
     .optional()
     .meta(told("URL at which machines reach SSM.", { otherwise: "the region's own" })),
 });

@@ -60,6 +60,12 @@ const values: Case[] = [
   ["a tag too long", aws({ tags: { owner: "x".repeat(257) } }), "aws.tags.owner", /at most 256/],
   ["a number for a tag", aws({ tags: { team: 5 } }), "aws.tags.team", /must be text/],
   ["no URL", aws({ ssmEndpoint: "ssm" }), "aws.ssmEndpoint", /must be a URL without a path/],
+  [
+    "a URL that user data has no room for",
+    aws({ ssmEndpoint: `https://${"x".repeat(121)}` }),
+    "aws.ssmEndpoint",
+    /at most 120/,
+  ],
   ["no instance type", type("large"), "machines.haproxy.type", /is not an EC2 instance type; write one like m7i.large/],
   ["an id of something else", inVpc({ id: "subnet-0123456789abcdef0" }), "aws.vpc.id", /write an id, vpc-0123/],
   ["an unknown key of a subnet", inVpc({ nodes: { ...vpc.nodes, "us-east-1a": { ...vpc.nodes["us-east-1a"], name: "x" } } }),
