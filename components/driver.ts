@@ -1,4 +1,5 @@
 /** The seam between a cluster and what makes its machines: one driver for each kind of place, in a folder of its own. */
+import type { types } from "@pulumi/command";
 import type * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
 import type { File } from "../cloud-init/file";
@@ -34,6 +35,8 @@ export interface MadeMachine {
 export interface NodeMachine {
   node: Node;
   machine: MadeMachine;
+  /** How to log in to it; secret. */
+  connection: pulumi.Output<types.input.remote.ConnectionArgs>;
 }
 
 /** The machine through which private machines are reached by SSH. */

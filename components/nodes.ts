@@ -66,7 +66,7 @@ export function roleNodes(parent: pulumi.Resource, args: RoleArgs, role: RoleNod
       },
       { parent: machine, dependsOn: [...(role.after ?? []), ...after] },
     );
-    return { node, machine: machine.made, ready };
+    return { node, machine: machine.made, connection: machine.connection, ready };
   });
   return { machines: made, ready: made.map(({ ready }) => ready) };
 }

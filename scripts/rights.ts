@@ -36,12 +36,10 @@ main(async (args) => {
     `${out} has deployer-policy.json, deployer-policy-ec2.json, deployer-policy-iam.json and node-boundary.json for ${settings.name}.`,
   );
   const { dns, vpc } = settings.aws;
-  const missing = [!dns || vpc || of.vpc ? [] : "--vpc", !dns || of.zone ? [] : "--zone"].flat();
+  const missing = [vpc || of.vpc ? [] : "--vpc", !dns || of.zone ? [] : "--zone"].flat();
   if (missing.length > 0) {
     const places = missing.map((flag) => placeholders[flag === "--vpc" ? "vpc" : "zone"]);
-    console.log(
-      `With aws.dns they want ${missing.join(" and ")}, once there is one (${places.join(", ")} until then).`,
-    );
+    console.log(`They want ${missing.join(" and ")}, once there is one (${places.join(", ")} until then).`);
   }
   return 0;
 });

@@ -24,8 +24,9 @@ export const schema = z.strictObject({
     .optional()
     .meta(
       told(
-        "name of the cluster: Patroni's scope and the prefix of every machine's name. A DNS label of at most 40 characters, 20 on " +
-          "AWS.",
+        "name of the cluster: Patroni's scope and the prefix of every machine's name. A DNS label of at most 40 characters; on AWS " +
+          "20, not beginning with `internal-` or `sg-`, and no other cluster of the account may have it in any region: roles are the " +
+          "account's.",
         { otherwise: "`pgha-<stack>`", change: replaces },
       ),
     ),

@@ -1,8 +1,9 @@
 import * as aws from "@pulumi/aws";
 import * as pulumi from "@pulumi/pulumi";
 import type { Endpoint, NodeMachine } from "../driver";
-import { clientNames, type Plan } from "../../settings/plan";
+import { clientNames, type Node, type Plan } from "../../settings/plan";
 import { ports } from "../../settings/ports";
+import { Drain } from "./drain/resource";
 import type { Firewall } from "./firewall";
 import { balancedPorts, endpointPorts } from "../../settings/aws/flows";
 import type { AwsNetwork } from "./network";
@@ -18,6 +19,16 @@ export interface AwsEndpointArgs {
   proxies: NodeMachine[];
   /** Done when every proxy takes what comes from here. */
   ready: pulumi.Resource[];
+}
+
+/** Seconds for which clients may stay at a proxy that is taken away. What is left then is cut rather than left hanging. */
+const stay = 60;
+
+/** A proxy behind the load balancer. */
+interface Target {
+  node: Node;
+  address: pulumi.Output<string>;
+  drain: Drain;
 }
 
 /**
@@ -50,9 +61,25 @@ export class AwsEndpoint extends pulumi.ComponentResource {
         enableDeletionProtection: protect,
         tags: tagsOf(plan, "endpoint"),
       },
-      { parent: this, protect, deleteBeforeReplace: true, dependsOn: firewall.rulesOf("endpoint") },
+      {
+        parent: this,
+        protect,
+        deleteBeforeReplace: true,
+        // AWS refuses one for clients outside while its subnets do not lead there.
+        dependsOn: [...firewall.rulesOf("endpoint"), ...zones.flatMap((zone) => network.outbound(tier, zone))],
+      },
     );
-    for (const use of Object.keys(endpointPorts) as Use[]) this.offer(args, balancer, use);
+    const targets = args.proxies.map(({ node, machine: { resource, incarnation }, connection }): Target => {
+      // Deleted with nothing: it is what has to happen before its machine goes.
+      const drain = new Drain(
+        `${name}-${node.name}-drain`,
+        { connection, incarnation, stay },
+        { parent: this, dependsOn: resource },
+      );
+      // Its address is known before it exists. That it is another one's once its machine is recreated, Pulumi sees by this alone.
+      return { node, address: incarnation.apply(() => node.address), drain };
+    });
+    for (const use of Object.keys(endpointPorts) as Use[]) this.offer(args, balancer, targets, use);
     const [named] = clientNames(plan.settings);
     if (named) this.addName(args, balancer, named);
     this.endpoint = { host: named ? pulumi.output(named) : balancer.dnsName, ports: endpointPorts };
@@ -60,7 +87,7 @@ export class AwsEndpoint extends pulumi.ComponentResource {
   }
 
   /** A port of the balancer and the proxies behind it. */
-  private offer({ plan, network, proxies, ready }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, use: Use) {
+  private offer({ plan, network, ready }: AwsEndpointArgs, balancer: aws.lb.LoadBalancer, targets: Target[], use: Use) {
     const port = balancedPorts[use];
     const name = `${this.prefix}-to-${use}`;
     const opts = { parent: this, deleteBeforeReplace: true };
@@ -72,14 +99,14 @@ export class AwsEndpoint extends pulumi.ComponentResource {
         port,
         protocol: "TCP",
         vpcId: network.vpcId,
-        // By address, known before a machine exists. With the client's address kept, a machine could not reach itself through
+        // By address. With the client's address kept, a machine could not reach itself through
         // the balancer, and two of a client's connections by way of two zones could look like one.
         targetType: "ip",
         preserveClientIp: "false",
         // Said instead: before all else on each connection, whose it is.
         proxyProtocolV2: true,
-        // A proxy that is taken away keeps its connections for this many seconds; what is left then is cut rather than left hanging.
-        deregistrationDelay: 60,
+        // Its machine waits for that, too: `drain/`.
+        deregistrationDelay: stay,
         connectionTermination: true,
         healthCheck: {
           enabled: true,
@@ -110,12 +137,11 @@ export class AwsEndpoint extends pulumi.ComponentResource {
       // One that leads to other ports than before must find the proxies at them.
       { ...opts, dependsOn: ready },
     );
-    for (const { node, machine } of proxies) {
+    for (const { node, address, drain } of targets) {
       new aws.lb.TargetGroupAttachment(
         `${name}-${node.name}`,
-        { targetGroupArn: group.arn, targetId: node.address, port },
-        // Taken out of the balancer before its machine goes.
-        { ...opts, dependsOn: machine.resource },
+        { targetGroupArn: group.arn, targetId: address, port },
+        { ...opts, dependsOn: drain },
       );
     }
   }

@@ -35,8 +35,14 @@ export function dataVolume(
       kmsKeyId: kmsKey,
       tags: tagsOf(plan, `${node.name}-data`, node),
     },
-    // Protected, Pulumi refuses to delete it; retained, it stays even when somebody makes Pulumi forget that.
-    { parent, protect, retainOnDelete: protect },
+    {
+      parent,
+      // Protected, Pulumi refuses to delete it; retained, it stays even when somebody makes Pulumi forget that.
+      protect,
+      retainOnDelete: protect,
+      // It is deleted at the same time as its machine, and AWS refuses that until the machine has shut down and is gone.
+      customTimeouts: { delete: "20m" },
+    },
   );
   const attachment = new aws.ec2.VolumeAttachment(
     `${name}-attachment`,

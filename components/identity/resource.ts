@@ -11,7 +11,8 @@ const provider = providerText("components/identity/provider.ts", "identity");
  */
 export class Identity extends pulumi.CustomResource {
   constructor(name: string, settings: Settings, opts?: pulumi.CustomResourceOptions) {
-    const props = { identity: identityOf(settings), replaces: settings.replaces, __provider: provider };
+    const protect = settings.aws?.protect ?? false;
+    const props = { identity: identityOf(settings), replaces: settings.replaces, protect, __provider: provider };
     super("pulumi-nodejs:dynamic/pgha:Identity", name, props, opts);
   }
 }

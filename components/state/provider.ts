@@ -1,9 +1,17 @@
 /** Entry point of the dynamic provider's process for `NodeState`: what happens when Pulumi checks, compares, creates and updates one. */
 import { randomUUID } from "node:crypto";
 import type * as pulumi from "@pulumi/pulumi";
-import { brokenOff, convergedMark, givenSum, notAtSettings, notConverged, type Shown } from "../../cloud-init/drift";
+import {
+  brokenOff,
+  convergedMark,
+  driftProgram,
+  givenSum,
+  notAtSettings,
+  notConverged,
+  type Shown,
+} from "../../cloud-init/drift";
 import "../ends-with-engine";
-import { look, type Way } from "./look";
+import { onNode, type Way } from "../ssh";
 
 interface Inputs extends Shown {
   node: string;
@@ -22,6 +30,12 @@ export function differencesIn(answer: string, sum: string): string[] {
   if (!first.startsWith(convergedMark) || first === notConverged) return [brokenOff, ...rest];
   return first === convergedMark + sum ? rest : [notAtSettings, ...rest];
 }
+
+/** How long a look may take, milliseconds. */
+const limit = 20_000;
+
+/** What `drift.sh` on a node prints. */
+const look = (way: Way) => onNode(way, `sudo -n ${driftProgram}`, limit);
 
 /** @param ask looks at a node; replaced in tests */
 export function nodeStateProvider(ask: (way: Way) => Promise<string | undefined> = look) {

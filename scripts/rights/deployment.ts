@@ -11,8 +11,9 @@ export interface Deployment {
   bucket?: string;
   /** ARN of the KMS key that encrypts the secrets in the state; undefined when a passphrase does. */
   stateKey?: string;
-  /** Ids of the cluster's own VPC and DNS zone, once they exist. Needed with `aws.dns` only. */
+  /** Id of the cluster's own VPC, once it exists. */
   vpc?: string;
+  /** Id of its DNS zone, once it exists. Needed with `aws.dns` only. */
   zone?: string;
 }
 

@@ -1,5 +1,5 @@
 /** What the deployer may do in EC2: make things that have the cluster's tag, and change those that have it. */
-import type { Deployment } from "./deployment";
+import { placeholders, type Deployment } from "./deployment";
 import { allow, policy, type Policy } from "../../settings/aws/policy-document";
 
 const tag = "pgha:cluster";
@@ -71,6 +71,7 @@ const changes = [
   "ModifyInstanceCreditSpecification",
   "ModifyInstanceMaintenanceOptions",
   "ModifyInstanceMetadataOptions",
+  "ModifyNetworkInterfaceAttribute",
   "ModifySecurityGroupRules",
   "ModifyVolume",
   "RebootInstances",
@@ -89,7 +90,7 @@ const changes = [
  * that existed before. Which keys and resources each call knows: service authorization reference, "Actions, resources, and
  * condition keys for Amazon EC2".
  */
-export function deployerInEc2({ settings, account }: Deployment): Policy {
+export function deployerInEc2({ settings, account, vpc: own = placeholders.vpc }: Deployment): Policy {
   const { name: cluster, aws } = settings;
   const { region, vpc } = aws!;
   const ofAccount = (type: string, id = "*") => `arn:aws:ec2:${region}:${account}:${type}/${id}`;
@@ -133,20 +134,28 @@ export function deployerInEc2({ settings, account }: Deployment): Policy {
       ofAccount("volume"),
       `arn:aws:ec2:${region}::image/*`,
     ]),
-    // The other end of an address that has the tag.
-    vpc
-      ? allow(
-          "InAnExistingVpc",
-          ["ec2:CreateSecurityGroup", "ec2:RunInstances"],
-          [
-            ofAccount("vpc", vpc.id),
-            ...new Set(Object.values(vpc.nodes).map(({ subnet }) => ofAccount("subnet", subnet))),
-          ],
-        )
-      : allow(
-          "AddressesOfMachines",
-          ["ec2:AssociateAddress", "ec2:DisassociateAddress"],
-          ofAccount("network-interface"),
-        ),
+    ...(vpc
+      ? [
+          allow(
+            "InAnExistingVpc",
+            ["ec2:CreateSecurityGroup", "ec2:RunInstances"],
+            [
+              ofAccount("vpc", vpc.id),
+              ...new Set(Object.values(vpc.nodes).map(({ subnet }) => ofAccount("subnet", subnet))),
+            ],
+          ),
+        ]
+      : [
+          // The other end of an address that has the tag.
+          allow(
+            "AddressesOfMachines",
+            ["ec2:AssociateAddress", "ec2:DisassociateAddress"],
+            ofAccount("network-interface"),
+          ),
+          // A machine's groups are its network interface's, which has no tag. In a VPC of the cluster's own every one is the cluster's.
+          allow("GroupsOfMachines", "ec2:ModifyNetworkInterfaceAttribute", ofAccount("network-interface"), {
+            ArnEquals: { "ec2:Vpc": ofAccount("vpc", own) },
+          }),
+        ]),
   ]);
 }

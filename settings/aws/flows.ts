@@ -80,6 +80,17 @@ function networks(settings: Pick<Settings, "aws">, party: Flow["from"]): string[
   return party === "bastion" && "host" in bastion ? bastion.from : undefined;
 }
 
+/** Rules that open the same are one: AWS refuses a second. A network may stand in several lists, or twice in one. */
+function once(all: Rule[]): Rule[] {
+  const found = new Map<string, Rule>();
+  for (const rule of all) {
+    const opens = JSON.stringify([rule.group, rule.direction, rule.peer, rule.port]);
+    const reasons = [found.get(opens)?.why, rule.why].filter((why) => why !== undefined);
+    found.set(opens, { ...rule, why: [...new Set(reasons)].join("; ") });
+  }
+  return [...found.values()];
+}
+
 /** The rules of all security groups: for each flow one on either side that has a group. */
 export function rules(settings: Pick<Settings, "aws" | "clock">): Rule[] {
   const present = groups(settings);
@@ -89,8 +100,9 @@ export function rules(settings: Pick<Settings, "aws" | "clock">): Rule[] {
     present.includes(group as Group)
       ? peers(other).map((peer) => ({ group: group as Group, direction, peer, port, why }))
       : [];
-  return flows(settings).flatMap((one) => [
+  const all = flows(settings).flatMap((one) => [
     ...side(one.to, "ingress", one.from, one),
     ...side(one.from, "egress", one.to, one),
   ]);
+  return once(all);
 }

@@ -1,5 +1,6 @@
 /** What must hold among the settings of a stack on AWS, as far as it can be known without asking AWS. */
 import { watchdogMargin } from "../clocks";
+import { rules, type Rule } from "./flows";
 import { layoutFaults } from "./layout";
 import { regionOf } from "./region";
 import { parseCidr } from "../cidr";
@@ -10,6 +11,12 @@ import type { AwsSettings } from "../sections/aws";
 
 /** Load balancers and target groups have names of 32 characters, of which the longest suffix takes 12. */
 const longestName = 20;
+
+/** What names of load balancers (ELB) and of security groups (EC2), which begin with the cluster's, may not begin with. */
+const takenBeginning = /^(internal|sg)-/;
+
+/** A security group takes this many rules in each direction (VPC quotas, "Inbound or outbound rules per security group"). */
+const mostRules = 60;
 
 /** Whether all machines of an instance type's family have Arm processors: a1, and a `g` after the generation (m7g, c6gn, im4gn). */
 const isArm = (type: string) => /^(a1|[a-z]+\d+[a-z]*g[a-z]*)\./.test(type);
@@ -25,6 +32,10 @@ export function awsFaults(settings: Settings, region: string | undefined): Fault
 
   if (name.length > longestName) {
     fault("name", `is '${name}', but names on AWS leave it ${longestName} characters; set pgha:name to a shorter one`);
+  }
+  const [, taken] = takenBeginning.exec(name) ?? [];
+  if (taken !== undefined) {
+    fault("name", `begins with '${taken}-', which AWS keeps for names of its own; set pgha:name to another one`);
   }
   for (const role of roles) {
     const { type } = machines[role];
@@ -49,7 +60,14 @@ export function awsFaults(settings: Settings, region: string | undefined): Fault
         `leader that only waits for etcd; write ${watchdogMargin + loopWait + retryTimeout + 1} or more`,
     );
   }
-  return [...faults, ...zoneFaults(aws, region), ...accessFaults(aws), ...diskFaults(aws), ...layoutFaults(settings)];
+  return [
+    ...faults,
+    ...zoneFaults(aws, region),
+    ...accessFaults(aws),
+    ...ruleFaults(settings, aws),
+    ...diskFaults(aws),
+    ...layoutFaults(settings),
+  ];
 }
 
 function zoneFaults({ zones }: AwsSettings, region: string | undefined): Fault[] {
@@ -113,6 +131,33 @@ function accessFaults({ bastion, clients, public: isPublic, vpc }: AwsSettings):
     faults.push({ path: "aws.vpc.clients", fault });
   }
   return faults;
+}
+
+/** Lists of networks for which a security group would have more rules than it takes: of each group the one that makes the most. */
+function ruleFaults(settings: Settings, { clients, bastion }: AwsSettings): Fault[] {
+  const lists = {
+    "aws.clients": clients,
+    ...("host" in bastion ? { "aws.bastion.from": bastion.from } : { "aws.bastion.allow": bastion.allow }),
+  };
+  const groups = new Map<string, Rule[]>();
+  for (const rule of rules(settings)) {
+    const side = `${rule.group} ${rule.direction}`;
+    groups.set(side, [...(groups.get(side) ?? []), rule]);
+  }
+  const faults = new Map<string, string>();
+  for (const group of groups.values()) {
+    if (group.length <= mostRules) continue;
+    const made = Object.entries(lists).map(([path, networks]) => {
+      const own = group.filter(({ peer }) => "cidr" in peer && networks.includes(peer.cidr)).length;
+      return { path, networks, own };
+    });
+    const { path, networks, own } = made.sort((a, b) => b.own - a.own)[0]!;
+    const fault =
+      `names ${networks.length} networks, which make ${own} of the ${group.length} rules of the security group of ` +
+      `${group[0]!.group}, and AWS takes ${mostRules}; write fewer, wider networks`;
+    faults.set(path, faults.get(path) ?? fault);
+  }
+  return [...faults].map(([path, fault]) => ({ path, fault }));
 }
 
 /** Limits of gp3 volumes (EBS user guide, "General Purpose SSD volumes"), and where the key must be. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { regionOf } from "../aws/region";
 import { parseCidr } from "../cidr";
-import { instanceType, replaces, told, unlessAsked } from "./types";
+import { instanceType, told, unlessAsked } from "./types";
 
 const cidr = z.string().refine((text) => parseCidr(text) !== undefined, {
   error: ({ input }) => `is '${String(input)}', which is not an IPv4 network; write one like 203.0.113.7/32`,
@@ -90,7 +90,9 @@ export const awsSettings = z.strictObject({
         {
           example: "[us-east-1a, us-east-1b, us-east-1c]",
           otherwise: "must be written",
-          change: unlessAsked("nodes whose zone is another one are replaced, and their volumes with the data"),
+          change:
+            unlessAsked("nodes whose zone is another one are replaced, and their volumes with the data") +
+            ". Zones come and go at the end of the list. When one goes, the load balancer is replaced: it has another name then",
         },
       ),
     ),
@@ -105,7 +107,9 @@ export const awsSettings = z.strictObject({
   vpc: vpc.optional().meta(
     told("an existing VPC: `{id, nodes, clients, firstHost}`, see below.", {
       otherwise: "the stack makes one in `network.cidr`",
-      change: replaces,
+      change:
+        unlessAsked("every machine whose subnet or address is another one is replaced") +
+        "; another VPC is always refused",
       whole: true,
     }),
   ),
@@ -190,11 +194,14 @@ export const awsSettings = z.strictObject({
     })
     .optional()
     .meta(
-      told("ARN of the KMS key that encrypts the disks.", {
-        example: "arn:aws:kms:us-east-1:123456789012:key/ID",
-        otherwise: "the account's own for EBS",
-        change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
-      }),
+      told(
+        "ARN of the KMS key that encrypts the disks. Its own policy must let the deployer use it: [Rights](aws.md#rights).",
+        {
+          example: "arn:aws:kms:us-east-1:123456789012:key/ID",
+          otherwise: "the account's own for EBS",
+          change: unlessAsked("every machine and every volume is replaced, and the data is gone"),
+        },
+      ),
     ),
   permissionsBoundary: z
     .string()
@@ -214,13 +221,24 @@ export const awsSettings = z.strictObject({
       z.string().regex(/^(?!aws:|pgha:|Name$)[\w .:/=+@-]{1,128}$/i, {
         error: "is not a tag that you can set; Name and names that begin with aws: or pgha: are taken",
       }),
-      z.string().max(256),
+      // EC2 would take more. IAM, SSM and the load balancer do not, and would refuse it once the network is made.
+      z.string().regex(/^(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$/iu, {
+        error:
+          "must be a value that every service of AWS takes: at most 256 letters, digits, spaces and _ . : / = + - @, and not " +
+          "beginning with aws:",
+      }),
     )
     .default({})
-    .meta(told("further tags of everything.", { example: "{team: data}" })),
+    .meta(
+      told("further tags of everything. Names and values of letters, digits, spaces and `_ . : / = + - @`.", {
+        example: "{team: data}",
+      }),
+    ),
   ssmEndpoint: z
     .string()
-    .regex(/^https?:\/\/[^\s/]+$/, { error: "must be a URL without a path: https://ssm.us-east-1.amazonaws.com" })
+    .regex(/^https?:\/\/[^\s/]{1,120}$/, {
+      error: "must be a URL without a path, of at most 120 characters: https://ssm.us-east-1.amazonaws.com",
+    })
     .optional()
     .meta(told("URL at which machines reach SSM.", { otherwise: "the region's own" })),
 });

@@ -38,5 +38,5 @@ export const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, {
 export const restarts = "PostgreSQL restarts, one standby after the other, the leader after a switchover";
 /** A change of what makes a cluster the one that it is: `sections/replaces.ts`. @param does what becomes of the cluster then */
 export const unlessAsked = (does: string) => `which is refused unless \`replaces\` asks for it, ${does}`;
-/** A change that a running cluster does not survive. On AWS data is on volumes of its own. */
-export const replaces = unlessAsked("every machine is replaced; with `incus` the data goes with them");
+/** A change that a running cluster does not survive, and that AWS does not take. */
+export const replaces = unlessAsked("every machine is replaced, and the data is gone; on AWS it is always refused");

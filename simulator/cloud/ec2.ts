@@ -8,7 +8,7 @@ import type { Hypervisor } from "./hypervisor";
 
 /** Calls that change what security groups allow, or who is in them. */
 const ruling = [
-  "ModifyInstanceAttribute",
+  "ModifyNetworkInterfaceAttribute",
   "AuthorizeSecurityGroupIngress",
   "AuthorizeSecurityGroupEgress",
   "ModifySecurityGroupRules",

@@ -13,6 +13,7 @@ export function gaps(aws: Clients): Layer {
     "ec2:ModifyInstanceMaintenanceOptions": async () => xml("ModifyInstanceMaintenanceOptionsResponse", ""),
     "ec2:ModifyInstanceCreditSpecification": async () => xml("ModifyInstanceCreditSpecificationResponse", ""),
     "elasticloadbalancing:DeleteLoadBalancer": deleteLoadBalancer(aws),
+    "elasticloadbalancing:SetSubnets": setSubnets(aws),
   };
 }
 
@@ -52,6 +53,21 @@ function deleteLoadBalancer({ elb }: Clients): Handler {
     if (Attributes.some(({ Key, Value }) => Key === "deletion_protection.enabled" && Value === "true")) {
       const why = `Load balancer '${LoadBalancerArn}' cannot be deleted because deletion protection is enabled`;
       throw new AwsError("OperationNotPermitted", why);
+    }
+    return forward();
+  };
+}
+
+/** Of a network load balancer none goes. */
+function setSubnets({ elb }: Clients): Handler {
+  return async (call, forward) => {
+    const LoadBalancerArns = [call.params.get("LoadBalancerArn")!];
+    const [there] = (await elb.describeLoadBalancers({ LoadBalancerArns })).LoadBalancers ?? [];
+    const given = [...call.params].filter(([key]) => key.startsWith("Subnets.member.")).map(([, subnet]) => subnet);
+    if (there?.AvailabilityZones?.some(({ SubnetId }) => !given.includes(SubnetId!))) {
+      const why =
+        "Subnet removal is not supported for Network Load Balancers. You must specify all existing subnets along with any new ones";
+      throw new AwsError("ValidationError", why);
     }
     return forward();
   };

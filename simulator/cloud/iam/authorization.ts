@@ -2,6 +2,7 @@
 import type { Policy } from "../../../settings/aws/policy-document";
 import { operator, type Clients } from "../clients";
 import { AwsError, type Call, type Layer } from "../front";
+import { onBehalf } from "./behalf";
 import { decide, type Request } from "./decide";
 import { ec2Requests, type Ec2World } from "./ec2";
 import { elbRequests, iamRequests, route53Requests, ssmRequests } from "./others";
@@ -62,15 +63,31 @@ export class Authorization {
   };
 
   private async check(call: Call, policies: Policy[]): Promise<void> {
-    for (const request of await requestsOf(call, this.world)) {
+    const all = [...(await requestsOf(call, this.world)), ...onBehalf(call, this.world.region, account)];
+    for (const request of all) {
       const alike = withoutIds(request);
       this.asked.set(JSON.stringify(alike), alike);
-      if (decide(policies, request) === "allowed") continue;
-      const { action, resource, context } = request;
-      const why = `the deployer's policies do not allow ${action} on ${resource} with ${JSON.stringify(context)}`;
-      throw new AwsError(call.service === "ec2" ? "UnauthorizedOperation" : "AccessDenied", why, 403);
+      if (decide(policies, request) !== "allowed") throw refusal(call.service, request);
     }
   }
+}
+
+/** As AWS words it, but for what it hides: by what the request was judged. */
+function refusal(service: string, { action, resource, context }: Request): AwsError {
+  const why =
+    `User: arn:aws:iam::${account}:user/deployer is not authorized to perform: ${action} on resource: ${resource} because no ` +
+    `identity-based policy allows the ${action} action`;
+  const judged = `Encoded authorization failure message: ${JSON.stringify(context)}`;
+  if (service === "ec2") {
+    return new AwsError(
+      "UnauthorizedOperation",
+      `You are not authorized to perform this operation. ${why}. ${judged}`,
+      403,
+    );
+  }
+  return service === "ssm"
+    ? new AwsError("AccessDeniedException", `${why}. ${judged}`)
+    : new AwsError("AccessDenied", `${why}. ${judged}`, 403);
 }
 
 /** The request with what differs from one account to another made alike. */

@@ -64,12 +64,19 @@ export async function ec2Requests(call: Call, { aws, region, account, placement 
     ask(arn(type, "*"), { ...requestTags(tags), "ec2:CreateAction": action }, "CreateTags"),
   );
 
+  /** In which VPC a network interface is: what a right to it can be held by, for it has no tags. */
+  const inVpc = async (type: string, id: string): Promise<Request["context"]> => {
+    if (type !== "network-interface") return {};
+    const { NetworkInterfaces = [] } = await aws.ec2.describeNetworkInterfaces({ NetworkInterfaceIds: [id] });
+    return { "ec2:Vpc": arn("vpc", NetworkInterfaces[0]?.VpcId ?? "") };
+  };
+
   const tags = action === "CreateTags" || action === "DeleteTags" ? requestTags(listIn(params, "Tag")) : {};
   const named = await Promise.all(
     (await idsIn(call, aws)).map(async (id) => {
       const type = types[/^([a-z]+)-[0-9a-f]+$/.exec(id)?.[1] ?? ""] ?? "placement-group";
       const has = type === "placement-group" ? (placement.get(id) ?? {}) : await tagsOf(aws, id);
-      return ask(arn(type, id), { ...tags, ...resourceTags(has) });
+      return ask(arn(type, id), { ...tags, ...resourceTags(has), ...(await inVpc(type, id)) });
     }),
   );
   const all = [...made, ...tagged, ...named, ...(await passedRole(call, aws, account))];

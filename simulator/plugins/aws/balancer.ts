@@ -1,6 +1,6 @@
 // Network load balancers.
 import type { ResourceType } from "../lib/plugin";
-import type { Values } from "../lib/wire";
+import { isUnknown, type Value, type Values } from "../lib/wire";
 import { becomes, elb, found, gone } from "./client";
 import { allTags, observedTags, tagged, tagList, tagMap, type Tagger } from "./tags";
 
@@ -16,6 +16,13 @@ export async function tagsOf(arn: string) {
   const answer = await elb().describeTags({ ResourceArns: [arn] });
   return observedTags(tagMap(answer.TagDescriptions?.[0]?.Tags));
 }
+
+/** Subnets can only be added to a network load balancer. While one is not known yet, the real plugin does not look. */
+const someGo = (before: Value, after: Value): boolean =>
+  Array.isArray(before) &&
+  Array.isArray(after) &&
+  !after.some(isUnknown) &&
+  before.some((subnet) => !after.includes(subnet));
 
 async function describe(arn: string) {
   return (await found(elb().describeLoadBalancers({ LoadBalancerArns: [arn] })))?.LoadBalancers?.[0];
@@ -47,7 +54,7 @@ export const LoadBalancer: ResourceType = tagged(
       name: named,
       loadBalancerType: { type: "string", required: true, oneOf: ["network"], replaces: true },
       internal: { type: "boolean", default: false, replaces: true },
-      subnets: { type: "list", items: { type: "string" }, required: true, unordered: true },
+      subnets: { type: "list", items: { type: "string" }, required: true, unordered: true, replaces: someGo },
       securityGroups: {
         type: "list",
         items: { type: "string" },

@@ -6,7 +6,7 @@ import type { Context } from "../lib/plugin";
 import type { Values } from "../lib/wire";
 import { ec2 } from "./client";
 import { instanceInputs } from "./instance-inputs";
-import { stateIs } from "./instance-state";
+import { describe, stateIs } from "./instance-state";
 import { ec2Tags, retag, type Tags } from "./tags";
 import { modifyVolume } from "./volume";
 
@@ -14,8 +14,7 @@ type InPlaceChange = (id: string, inputs: Values, state: Values) => Promise<unkn
 
 /** By input: what changes it while the machine runs on. */
 const inPlace: Record<string, InPlaceChange> = {
-  vpcSecurityGroupIds: (InstanceId, { vpcSecurityGroupIds }) =>
-    ec2().modifyInstanceAttribute({ InstanceId, Groups: vpcSecurityGroupIds as string[] }),
+  vpcSecurityGroupIds: changeGroups,
   disableApiTermination: (InstanceId, { disableApiTermination }) =>
     ec2().modifyInstanceAttribute({ InstanceId, DisableApiTermination: { Value: disableApiTermination === true } }),
   instanceInitiatedShutdownBehavior: (InstanceId, inputs) =>
@@ -47,6 +46,12 @@ const inPlace: Record<string, InPlaceChange> = {
   iamInstanceProfile: changeProfile,
   rootBlockDevice: changeRoot,
 };
+
+/** As the real plugin does it: a machine in a VPC has the groups of its network interface. */
+async function changeGroups(id: string, { vpcSecurityGroupIds }: Values): Promise<void> {
+  const NetworkInterfaceId = (await describe(id))?.NetworkInterfaces?.[0]?.NetworkInterfaceId;
+  await ec2().modifyNetworkInterfaceAttribute({ NetworkInterfaceId, Groups: vpcSecurityGroupIds as string[] });
+}
 
 async function changeProfile(id: string, { iamInstanceProfile }: Values): Promise<void> {
   const of = { Filters: [{ Name: "instance-id", Values: [id] }] };

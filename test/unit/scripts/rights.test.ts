@@ -51,6 +51,8 @@ const records = (name: string, type = "A") => ({
 });
 const vpcs = (id: string) => ({ "route53:VPCs": [`VPCId=${id},VPCRegion=us-east-1`] });
 
+const inVpc = (id: string) => ({ "ec2:Vpc": ec2("vpc", id) });
+
 type Question = [action: string, resource: string, context?: Request["context"]];
 const decided = ([action, resource, context = {}]: Question) => decide(policies, { action, resource, context });
 
@@ -84,6 +86,8 @@ const forbidden: Record<string, Question[]> = {
     ["ec2:AssociateIamInstanceProfile", ec2("instance", "i-foreign")],
     ["ec2:ReplaceIamInstanceProfileAssociation", ec2("instance", "i-prod"), theirs],
     ["ec2:ModifyNetworkInterfaceAttribute", ec2("network-interface", "eni-foreign")],
+    ["ec2:ModifyNetworkInterfaceAttribute", ec2("network-interface", "eni-foreign"), inVpc("vpc-foreign")],
+    ["ec2:ModifyNetworkInterfaceAttribute", ec2("security-group", "sg-foreign"), inVpc("vpc-ours")],
     ["ec2:GetPasswordData", ec2("instance", "i-foreign")],
     ["ec2-instance-connect:SendSSHPublicKey", ec2("instance", "i-ours"), ours],
     ["ssm:StartSession", ec2("instance", "i-ours"), ours],
@@ -298,6 +302,8 @@ describe("the deployer's rights", () => {
       ["ec2:CreateTags", ec2("instance", "i-ours"), { ...claim, ...ours }],
       ["ec2:TerminateInstances", ec2("instance", "i-ours"), ours],
       ["ec2:AttachVolume", ec2("volume", "vol-ours"), ours],
+      ["ec2:ModifyNetworkInterfaceAttribute", ec2("network-interface", "eni-ours"), inVpc("vpc-ours")],
+      ["ec2:ModifyNetworkInterfaceAttribute", ec2("security-group", "sg-ours"), ours],
       ["ec2:AuthorizeSecurityGroupIngress", ec2("security-group", "sg-ours"), ours],
       ["ec2:RunInstances", ec2("instance"), claim],
       ["ec2:CreateVpc", ec2("vpc"), claim],

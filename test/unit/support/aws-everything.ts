@@ -46,6 +46,16 @@ export const everything: Declaration[] = [
       tags: { Name: "subnet" },
     }),
   ],
+  [
+    "second",
+    "aws:ec2/subnet:Subnet",
+    ({ vpc }) => ({
+      vpcId: vpc!.id,
+      cidrBlock: "10.94.0.64/26",
+      availabilityZone: "us-east-1b",
+      tags: { Name: "second" },
+    }),
+  ],
   ["natAddress", "aws:ec2/eip:Eip", () => ({ domain: "vpc", tags: { Name: "nat" } })],
   [
     "nat",

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clientsOf, operator, type Clients } from "../../../simulator/cloud/clients";
-import { openFront, type Front } from "../../../simulator/cloud/front";
+import { openFront, type Front, type Layer } from "../../../simulator/cloud/front";
 import { gaps } from "../../../simulator/cloud/gaps";
 import { withMoto } from "../../../scripts/setup/moto";
 import { startMoto, type Moto } from "../../../simulator/cloud/moto";
@@ -31,12 +31,14 @@ export class AwsStage {
     return `http://127.0.0.1:${this.front.port}`;
   }
 
-  static async open(): Promise<AwsStage> {
+  /** @param before layers that see the calls first. @default none */
+  static async open(before: (moto: Clients) => Layer[] = () => []): Promise<AwsStage> {
     const logs = mkdtempSync(join(tmpdir(), "pgha-moto-"));
     const folder = new Folder();
     const [moto, provider] = await Promise.all([startMoto(withMoto(), logs), folder.start("aws")]);
     // No machines, but all else that moto lacks.
-    const front = await openFront(moto.url, [gaps(clientsOf(moto.url, region))]);
+    const clients = clientsOf(moto.url, region);
+    const front = await openFront(moto.url, [...before(clients), gaps(clients)]);
     const url = `http://127.0.0.1:${front.port}`;
     const stage = new AwsStage(logs, folder, moto, front, provider, clientsOf(url, region));
     await provider.configure(stage.settings());

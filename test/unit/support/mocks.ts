@@ -38,6 +38,7 @@ const outputsOf: Record<string, (name: string, inputs: Properties) => Properties
   "tls:index/locallySignedCert:LocallySignedCert": (name) => ({ certPem: pem("CERTIFICATE", name) }),
   "command:remote:Command": () => ({ stdout: "", stderr: "" }),
   "pulumi-nodejs:dynamic/pgha:Identity": () => ({}),
+  "pulumi-nodejs:dynamic/pgha:Drain": () => ({}),
   "pulumi-nodejs:dynamic/incus:Network": () => ({ gateway: "10.88.0.1", intact: true }),
   "pulumi-nodejs:dynamic/incus:Instance": (name, { hostKey }) => ({
     hostKey: { publicKey: (hostKey as { publicKey?: string } | undefined)?.publicKey },

@@ -22,6 +22,10 @@ export interface Registered {
   inputs: Properties;
   /** URNs. */
   dependencies: string[];
+  /** Of each input the URNs of those whose outputs it is made from. */
+  madeFrom: Record<string, string[]>;
+  /** How long the provider may take to delete it, "20m"; undefined: as long as it does by itself. */
+  deleteTimeout?: string;
   deletedWith: string;
   /** Inputs that count at creation only. */
   ignoreChanges: string[];
@@ -60,6 +64,8 @@ interface Request {
   getCustom(): boolean;
   getObject(): Struct | undefined;
   getDependenciesList(): string[];
+  getPropertydependenciesMap(): { forEach(visit: (on: { getUrnsList(): string[] }, key: string) => void): void };
+  getCustomtimeouts(): { getDelete(): string } | undefined;
   getDeletedwith(): string;
   getIgnorechangesList(): string[];
   getProtect(): boolean;
@@ -99,6 +105,8 @@ function record(monitor: Monitor): Recording {
         refused.push(error);
         return callback(error, response);
       }
+      const madeFrom: Registered["madeFrom"] = {};
+      request.getPropertydependenciesMap().forEach((on, key) => (madeFrom[key] = on.getUrnsList()));
       registered.push({
         urn: response.getUrn(),
         type: request.getType(),
@@ -107,6 +115,8 @@ function record(monitor: Monitor): Recording {
         custom: request.getCustom(),
         inputs: marked(request.getObject()?.toJavaScript() ?? {}) as Properties,
         dependencies: request.getDependenciesList(),
+        madeFrom,
+        deleteTimeout: request.getCustomtimeouts()?.getDelete() || undefined,
         deletedWith: request.getDeletedwith(),
         ignoreChanges: request.getIgnorechangesList(),
         protect: request.getProtect(),

@@ -150,6 +150,10 @@ describe("resources on AWS", () => {
       assert.equal(run.resources.get(deletedWith)?.name, "postgresql1-instance");
     });
 
+    it("have the time to go that a machine takes to shut down: both are deleted at once, and AWS has the volume wait", () => {
+      for (const { name, deleteTimeout } of ofType(run, "Volume")) assert.equal(deleteTimeout, "20m", name);
+    });
+
     it("are encrypted with the settings' key, as the root disks are", () => {
       for (const { name, inputs } of ofType(own, "Volume")) assert.equal(inputs.kmsKeyId, kmsKey, name);
       for (const { name, inputs } of ofType(own, "Instance"))

@@ -145,6 +145,15 @@ describe("network on AWS", () => {
       assert.equal((inputs.subnets as string[])[0], "id-of-pgha-aws-network-public-us-east-1a");
     });
 
+    it("is made only once its subnets lead to the internet when clients are outside: AWS refuses it before", () => {
+      const needs = resource(open, "pgha-aws-endpoint-balancer").dependencies.map(
+        (urn) => open.resources.get(urn)!.name,
+      );
+      assert.ok(needs.includes("pgha-aws-network-public-default"), "the route to the internet gateway");
+      for (const zone of ["a", "b", "c"])
+        assert.ok(needs.includes(`pgha-aws-network-public-us-east-1${zone}-routes`), zone);
+    });
+
     it("has a name in a private zone of the VPC when the settings want one", () => {
       const zone = resource(open, "pgha-aws-endpoint-zone").inputs;
       assert.deepEqual([zone.name, zone.vpcs], ["pgha.internal", [{ vpcId: "id-of-pgha-aws-network-vpc" }]]);

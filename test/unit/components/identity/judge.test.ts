@@ -7,13 +7,16 @@ import { settings, settingsOnAws } from "../../support/settings";
 const dev = identityOf(settings());
 const staging = identityOf(settingsOnAws());
 
-const reasons = (before: Identity, after: Identity, asked: Identity = {}) =>
-  judge(before, after, asked).map(({ reason }) => reason);
+const reasons = (before: Identity, after: Identity, asked: Identity = {}, guarded = false) =>
+  judge({ before, after, asked, guarded }).map(({ reason }) => reason);
+
+/** Staging in an existing VPC. */
+const inVpc: Identity = { ...staging, "aws.vpc": "vpc-1 subnet-1 subnet-2 subnet-3 4" };
 
 describe("the judge of a cluster's identity", () => {
-  it("has nothing against a cluster that stays what it is", () => assert.deepEqual(judge(dev, dev, {}), []));
+  it("has nothing against a cluster that stays what it is", () => assert.deepEqual(reasons(dev, dev), []));
 
-  it("takes a cluster that is not noted yet as it is", () => assert.deepEqual(judge({}, staging, {}), []));
+  it("takes a cluster that is not noted yet as it is", () => assert.deepEqual(reasons({}, staging), []));
 
   it("says what would happen, how to put it back, and how to ask for it", () => {
     assert.deepEqual(reasons(dev, { ...dev, "network.cidr": "10.99.0.0/24" }), [
@@ -26,16 +29,74 @@ describe("the judge of a cluster's identity", () => {
 
   for (const key of identityKeys) {
     it(`refuses a change of ${key}, unless it is asked for by its old value`, () => {
-      const changed = { ...staging, [key]: "another" };
-      assert.equal(reasons(staging, changed).length, 1);
+      // On AWS not all can be asked for.
+      const before = {
+        ...staging,
+        ...dev,
+        "aws.vpc": "vpc-1 subnet-1 4",
+        "aws.zones": "us-east-1a us-east-1b us-east-1c",
+      };
+      const value = { "aws.vpc": "vpc-1 subnet-2 4", "aws.zones": "us-east-1a us-east-1b" }[key as string] ?? "another";
+      const changed = { ...before, [key]: value };
+      assert.equal(reasons(before, changed).length, 1);
       assert.match(
-        reasons(staging, changed)[0]!,
-        new RegExp(`^pgha:${key} is changed from ${staging[key]} to another: .`),
+        reasons(before, changed)[0]!,
+        new RegExp(`^pgha:${key} is changed from ${before[key]} to ${value}: .`),
       );
-      assert.deepEqual(reasons(staging, changed, { [key]: staging[key] }), []);
-      assert.equal(reasons(staging, changed, { [key]: "another" }).length, 1, "asked for by another value");
+      assert.deepEqual(reasons(before, changed, { [key]: before[key] }), []);
+      assert.equal(reasons(before, changed, { [key]: value }).length, 1, "asked for by another value");
     });
   }
+
+  describe("of what AWS would refuse in the middle", () => {
+    for (const [what, before, key, now, says] of [
+      [
+        "another name",
+        staging,
+        "name",
+        "x",
+        /security groups have the name[^]*another stack, or destroy this one first/,
+      ],
+      ["another network", staging, "network.cidr", "10.99.0.0/20", /network is its own for good[^]*another stack/],
+      ["an existing VPC", staging, "aws.vpc", "vpc-1 subnet-1 4", /groups cannot leave a VPC[^]*another stack/],
+      ["another VPC", inVpc, "aws.vpc", "vpc-2 subnet-1 subnet-2 subnet-3 4", /groups cannot leave a VPC/],
+      ["a zone for another", staging, "aws.zones", "us-east-1a us-east-1b us-east-1d", /a zone's place[^]*at the end/],
+      ["the first zone away", staging, "aws.zones", "us-east-1b us-east-1c", /a zone's place/],
+    ] as const) {
+      it(`refuses ${what}, asked for or not, and does not say that it can be asked for`, () => {
+        const after = { ...before, [key]: now };
+        for (const asked of [{}, { [key]: before[key] }]) {
+          const [reason, ...more] = reasons(before, after, asked);
+          assert.deepEqual(more, []);
+          assert.match(reason!, says);
+          assert.match(reason!, /Nothing was changed\.\n {2}To keep the cluster as it is, /);
+          assert.doesNotMatch(reason!, /pgha:replaces/);
+        }
+      });
+    }
+
+    it("lets zones come and go at the end, other subnets of the same VPC be used, and what the VPC has be said", () => {
+      const ask = (before: Identity, key: "aws.zones" | "aws.vpc" | "network.cidr", now: string) =>
+        reasons(before, { ...before, [key]: now }, { [key]: before[key] });
+      assert.deepEqual(ask(staging, "aws.zones", "us-east-1a us-east-1b"), []);
+      assert.deepEqual(ask(staging, "aws.zones", "us-east-1a us-east-1b us-east-1c us-east-1d"), []);
+      assert.deepEqual(ask(inVpc, "aws.zones", "us-east-1c us-east-1b us-east-1a"), []);
+      assert.deepEqual(ask(inVpc, "aws.vpc", "vpc-1 subnet-1 subnet-2 subnet-4 4"), []);
+      assert.deepEqual(ask(inVpc, "network.cidr", "10.100.0.0/16"), []);
+    });
+
+    it("takes nothing away that is protected, and says how to let it go", () => {
+      const fewer = { ...staging, "aws.zones": "us-east-1a us-east-1b" };
+      const asked = { "aws.zones": staging["aws.zones"] };
+      assert.deepEqual(reasons(staging, fewer, asked), []);
+      const [reason] = reasons(staging, fewer, asked, true);
+      assert.match(reason!, /is protected\. Nothing was changed[^]*\{protect: false\} first, with an `up` of its own/);
+      const more = { ...staging, "aws.zones": `${staging["aws.zones"]} us-east-1d` };
+      assert.deepEqual(reasons(staging, more, asked, true), []);
+      const renamed = { ...staging, "database.user": "x" };
+      assert.deepEqual(reasons(staging, renamed, { "database.user": staging["database.user"] }, true), []);
+    });
+  });
 
   it("refuses each of several changes that is not asked for", () => {
     const changed = { ...dev, name: "other", "network.cidr": "10.99.0.0/24", "database.name": "other" };
@@ -63,8 +124,7 @@ describe("the judge of a cluster's identity", () => {
 
   for (const [key, before, after, says] of [
     ["name", dev, "x", /all data would be gone[^]*write pgha:name: pgha-dev\.\n[^]*\{name: pgha-dev\}/],
-    ["name", staging, "x", /etcd's data with them; only the database nodes' volumes would stay/],
-    ["network.cidr", staging, "10.99.0.0/20", /only the database nodes' volumes would stay/],
+    ["network.cidr", inVpc, "10.99.0.0/20", /clients and an existing bastion would be let in from there alone/],
     ["driver", dev, "aws", /made anew elsewhere, and all data would be gone/],
     [
       "database.name",
@@ -77,15 +137,14 @@ describe("the judge of a cluster's identity", () => {
     [
       "aws.zones",
       staging,
-      "us-east-1b us-east-1a",
-      /volumes[^]*write pgha:aws: \{zones: \[us-east-1a, us-east-1b, us-east-1c\]\}\./,
+      "us-east-1a us-east-1b",
+      /volumes[^]*the load balancer is replaced[^]*write pgha:aws: \{zones: \[us-east-1a, us-east-1b, us-east-1c\]\}\./,
     ],
-    ["aws.vpc", staging, "vpc-1 subnet-1 4", /volumes would stay[^]*remove pgha:aws\.vpc\.\n[^]*\{aws\.vpc: none\}/],
     [
       "aws.vpc",
-      { ...staging, "aws.vpc": "vpc-1 subnet-1 4" },
-      "none",
-      /subnets and firstHost again[^]*\{aws\.vpc: vpc-1 subnet-1 4\}/,
+      inVpc,
+      "vpc-1 subnet-9 4",
+      /volumes would stay[^]*firstHost again[^]*\{aws\.vpc: vpc-1 subnet-1 .* 4\}/,
     ],
     ["aws.kmsKey", staging, "arn:x", /every machine and every volume[^]*remove pgha:aws\.kmsKey\./],
   ] as const) {

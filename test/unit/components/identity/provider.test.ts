@@ -9,7 +9,7 @@ import { runIndex } from "../../support/program";
 import { stackConfig } from "../../support/config";
 import { settings } from "../../support/settings";
 
-const inputs = { identity: identityOf(settings()), replaces: {} };
+const inputs = { identity: identityOf(settings()), replaces: {}, protect: false };
 const moved = { ...inputs, identity: { ...inputs.identity, "network.cidr": "10.99.0.0/24" } };
 const asked = { ...moved, replaces: { "network.cidr": "10.88.0.0/24" } };
 
@@ -33,6 +33,23 @@ describe("identity: provider", () => {
     assert.deepEqual(await provider.diff("identity", inputs, asked), { changes: true });
     assert.deepEqual(await provider.update("identity", inputs, asked), { outs: asked });
     assert.deepEqual(await provider.diff("identity", asked, moved), { changes: false });
+  });
+
+  it("notes whether what exists is protected, and judges by that", async () => {
+    const guarded = { ...inputs, protect: true };
+    assert.deepEqual(await provider.diff("identity", inputs, guarded), { changes: true });
+    const { protect, ...unsaid } = inputs;
+    assert.equal(protect, false);
+    assert.deepEqual(await provider.diff("identity", unsaid, inputs), { changes: false }, "of the release before");
+    const driver = { ...inputs.identity, driver: "aws" as const };
+    const away = { ...inputs, identity: driver, replaces: { driver: "incus" } };
+    assert.deepEqual((await provider.check(inputs, away)).failures, []);
+    for (const [olds, news] of [
+      [guarded, away],
+      [unsaid, { ...away, protect: true }],
+    ] as const) {
+      assert.match((await provider.check(olds, news)).failures![0]!.reason, /is protected/);
+    }
   });
 
   describe("the text in the state", () => {

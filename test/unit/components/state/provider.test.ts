@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { givenSum } from "../../../../cloud-init/drift";
-import type { Way } from "../../../../components/state/look";
+import type { Way } from "../../../../components/ssh";
 import { differencesIn, nodeStateProvider } from "../../../../components/state/provider";
 
 const shown = { script: "script", files: { "/etc/a": "a\n# root:root 0644\n" }, secrets: "sum" };

@@ -12,6 +12,16 @@ const shown = (of = settings) =>
     .sort();
 const into = (group: string, of = settings) => shown(of).filter((rule) => rule.startsWith(`${group} <-`));
 
+/** An existing VPC in `network.cidr`. */
+const vpc = {
+  id: "vpc-0123456789abcdef0",
+  nodes: Object.fromEntries(
+    ["a", "b", "c"].map((zone, index) => [
+      `us-east-1${zone}`,
+      { subnet: `subnet-0123456${index}`, cidr: `10.1.${index}.0/24` },
+    ]),
+  ),
+};
 const existing = { host: "bastion.example.com", user: "ops", hostKey: "ssh-ed25519 AAAAC3Nz", from: ["10.9.0.5/32"] };
 
 describe("flows on AWS", () => {
@@ -81,11 +91,27 @@ describe("flows on AWS", () => {
   });
 
   it("say each rule once, as AWS wants it, with a reason within its 255 characters", () => {
-    for (const clock of ["fast", "witnessed"]) {
-      const all = settingsOnAws({ clock });
+    const inVpc = { network: { cidr: "10.1.0.0/16" } };
+    const cases = [
+      settingsOnAws({ clock: "fast" }),
+      settingsOnAws({ clock: "witnessed" }),
+      // By default both clients and an existing bastion are in `network.cidr`.
+      settingsOnAws({ ...inVpc, aws: { vpc, bastion: { ...existing, from: undefined, allow: undefined } } }),
+      settingsOnAws({ aws: { clients: ["10.7.0.0/16", "10.7.0.0/16"] } }),
+    ];
+    for (const all of cases) {
       assert.equal(new Set(shown(all)).size, rules(all).length);
       for (const { why } of rules(all)) assert.match(why, /^[A-Za-z0-9 ._\-:/()#,@[\]+=&;{}!$*]{1,255}$/);
     }
+  });
+
+  it("say all that a rule is for", () => {
+    const both = settingsOnAws({
+      network: { cidr: "10.1.0.0/16" },
+      aws: { vpc, bastion: { ...existing, from: undefined, allow: undefined } },
+    });
+    const [rule] = rules(both).filter((one) => one.group === "haproxy" && peer(one) === "10.1.0.0/16");
+    assert.equal(rule!.why, "clients: write; operators through a tunnel: write");
   });
 
   it("let witnesses look at database nodes only when there are any", () => {
@@ -105,15 +131,7 @@ describe("flows on AWS", () => {
     const other = settingsOnAws({
       network: { cidr: "10.1.0.0/16" },
       aws: {
-        vpc: {
-          id: "vpc-0123456789abcdef0",
-          nodes: Object.fromEntries(
-            ["a", "b", "c"].map((zone, index) => [
-              `us-east-1${zone}`,
-              { subnet: `subnet-0123456${index}`, cidr: `10.1.${index}.0/24` },
-            ]),
-          ),
-        },
+        vpc,
         bastion: { ...existing, allow: undefined },
       },
     });

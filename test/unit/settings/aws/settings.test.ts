@@ -22,6 +22,8 @@ const vpc = {
 const inVpc = (changes: Raw = {}, aws: Raw = {}) => ({
   aws: { zones, bastion: existing, vpc: { ...vpc, ...changes }, ...aws },
 });
+/** So many networks that hold none of the others. */
+const networks = (count: number) => Array.from({ length: count }, (_, index) => `10.${index}.0.0/16`);
 const aws = (section: Raw): Raw => ({ aws: section });
 const bastion = (section: Raw): Raw => ({ aws: { zones, bastion: section } });
 const type = (name: string): Raw => ({ machines: { haproxy: { type: name } } });
@@ -48,8 +50,22 @@ const values: Case[] = [
   ["too few operations", aws({ volume: { iops: 100 } }), "aws.volume.iops", /must be 3000 or more/],
   ["a reserved tag", aws({ tags: { "pgha:cluster": "x" } }), "aws.tags.pgha:cluster", /is not a tag that you can set/],
   ["a tag of Amazon's", aws({ tags: { "aws:x": "x" } }), "aws.tags.aws:x", /begin with aws: or pgha: are taken/],
+  [
+    "a tag that IAM refuses",
+    aws({ tags: { owner: "db (a&b)" } }),
+    "aws.tags.owner",
+    /letters, digits, spaces and _ \. :/,
+  ],
+  ["a tag for Amazon", aws({ tags: { owner: "aws:db" } }), "aws.tags.owner", /not beginning with aws:/],
+  ["a tag too long", aws({ tags: { owner: "x".repeat(257) } }), "aws.tags.owner", /at most 256/],
   ["a number for a tag", aws({ tags: { team: 5 } }), "aws.tags.team", /must be text/],
   ["no URL", aws({ ssmEndpoint: "ssm" }), "aws.ssmEndpoint", /must be a URL without a path/],
+  [
+    "a URL that user data has no room for",
+    aws({ ssmEndpoint: `https://${"x".repeat(121)}` }),
+    "aws.ssmEndpoint",
+    /at most 120/,
+  ],
   ["no instance type", type("large"), "machines.haproxy.type", /is not an EC2 instance type; write one like m7i.large/],
   ["an id of something else", inVpc({ id: "subnet-0123456789abcdef0" }), "aws.vpc.id", /write an id, vpc-0123/],
   ["an unknown key of a subnet", inVpc({ nodes: { ...vpc.nodes, "us-east-1a": { ...vpc.nodes["us-east-1a"], name: "x" } } }),
@@ -111,6 +127,21 @@ const invariants: Case[] = [
   ["a watchdog that resets a leader which waits for etcd", { clock: { ttl: 20, loopWait: 10, retryTimeout: 5 } }, "clock.ttl",
     /of which the watchdog \(5 s\), .* write 21 or more/], // prettier-ignore
   ["a long name", { name: "a-name-of-21-letters-" + "x" }, "name", /leave it 20 characters; .*shorter/],
+  [
+    "a name that load balancers cannot have",
+    { name: "internal-db" },
+    "name",
+    /begins with 'internal-'.*to another one/,
+  ],
+  ["a name that security groups cannot have", { name: "sg-db" }, "name", /begins with 'sg-'/],
+  ["more clients than a security group has rules for", aws({ zones, clients: networks(17) }), "aws.clients",
+    /names 17 networks, which make 51 of the 61 rules of the security group of haproxy, and AWS takes 60; write fewer, wider/], // prettier-ignore
+  ["more clients outside than the endpoint has rules for", aws({ zones, public: true, clients: networks(21) }), "aws.clients",
+    /names 21 networks, which make 63 of the 63 rules of the security group of endpoint/], // prettier-ignore
+  ["a bastion in more networks than there are rules for", inVpc({}, { bastion: { ...existing, from: networks(12) } }),
+    "aws.bastion.from", /names 12 networks, which make 60 of the 68 rules of the security group of haproxy/], // prettier-ignore
+  ["two lists that are too many together", inVpc({}, { clients: networks(11), bastion: { ...existing, from: networks(16).slice(11) } }),
+    "aws.clients", /names 11 networks, which make 33 of the 63 rules/], // prettier-ignore
   ["ports of the host", { ports: { write: 5500 } }, "ports", /for driver incus only: .*5000, 5001 and 6432; remove it/],
   ["no instance type", { machines: { etcd: { type: undefined } } }, "machines.etcd.type", /is missing; write an EC2/],
   ...[

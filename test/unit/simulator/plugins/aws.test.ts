@@ -169,6 +169,28 @@ describe("stand-in plugin aws", function () {
     await assert.rejects(aws.invoke("aws:s3/getBucket:getBucket", {}), /has no function aws:s3/);
   });
 
+  it("adds subnets to a load balancer, and AWS lets none go", async () => {
+    await change("balancer", { subnets: [made.subnet!.id, made.second!.id] });
+    await assert.rejects(
+      stage.clients.elb.setSubnets({ LoadBalancerArn: made.balancer!.id, Subnets: [made.second!.id] }),
+      /Subnet removal is not supported for Network Load Balancers/,
+    );
+    assert.ok(await replaced("balancer", { subnets: [made.second!.id] }));
+  });
+
+  it("changes a machine's groups by its network interface, as the real one does", async () => {
+    const other = await aws.create(typeOf("group"), { name: "other", description: "d", vpcId: made.vpc!.id });
+    const groups = async () => {
+      const answer = await stage.clients.ec2.describeInstances({ InstanceIds: [made.instance!.id] });
+      return answer.Reservations![0]!.Instances![0]!.NetworkInterfaces![0]!.Groups!.map(({ GroupId }) => GroupId);
+    };
+    await change("instance", { vpcSecurityGroupIds: [other.id] });
+    assert.deepEqual(await groups(), [other.id]);
+    await change("instance", { vpcSecurityGroupIds: [made.group!.id] });
+    assert.deepEqual(await groups(), [made.group!.id]);
+    await aws.delete(typeOf("group"), other);
+  });
+
   it("gives everything the provider's default tags", async () => {
     await aws.configure(stage.settings({ defaultTags: '{"tags": {"team": "db"}}' }));
     assert.deepEqual(await change("vpc", {}), ["tagsAll"]);

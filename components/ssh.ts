@@ -1,9 +1,8 @@
-/** Asks a node how it is, by the system's ssh. */
+/** Runs a command on a node from a dynamic provider, by the system's ssh. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { driftProgram } from "../../cloud-init/drift";
 
 /** How to log in to a machine: a `remote.Command`'s connection. */
 export interface Way {
@@ -16,21 +15,21 @@ export interface Way {
   proxy?: Way & { port: number };
 }
 
-/** How long a look may take, milliseconds. */
-const limit = 20_000;
-
 /** Exit code by which ssh says that it failed itself. */
 const sshFailed = 255;
 
 const started = promisify(execFile);
 
-/** @returns what `drift.sh` printed; undefined when the node cannot be asked. */
-export async function look(way: Way): Promise<string | undefined> {
+/**
+ * @param limit for connecting and running together, milliseconds
+ * @returns what it printed, also where it failed; undefined when the node cannot be asked, or does not answer in time
+ */
+export async function onNode(way: Way, command: string, limit: number): Promise<string | undefined> {
   // Beside the state and what the operator's commands keep; a Pulumi that is killed leaves it there.
-  const folder = await mkdtemp(join(process.cwd(), ".pgha", "look-"));
+  const folder = await mkdtemp(join(process.cwd(), ".pgha", "ssh-"));
   try {
     const config = await writeFiles(folder, way);
-    const { stdout } = await started("ssh", ["-F", config, "node", `sudo -n ${driftProgram}`], { timeout: limit });
+    const { stdout } = await started("ssh", ["-F", config, "node", command], { timeout: limit });
     return stdout;
   } catch (error) {
     const { code, stdout } = error as { code?: number | string | null; stdout?: string };
