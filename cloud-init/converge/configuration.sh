@@ -52,6 +52,15 @@ noted_by_all() {
   done
 }
 
+# Nodes that the settings know no more leave nothing here. Their machines go when all others are at their settings.
+forget_strangers() {
+  local name names what
+  names=$(members "[.members[] | select(.host | IN(${known}[]) | not) | .name] | join(\" \")") || return 0
+  for name in $names; do
+    for what in done tried stopped; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done
+  done
+}
+
 # The new settings are given up on this node. Patroni goes on with the old ones.
 leave_it() {
   put_back

@@ -304,6 +304,7 @@ converge() {
     wait_for 60 "Patroni to take up the cluster's configuration" taken_up
   fi
   restart_when_due
+  forget_strangers
   wait_for 120 "roles and database to be in place" sql_in_place
   say "$(own_state .role) on timeline $(own_state '.timeline // empty' || true)"
 }

@@ -133,4 +133,29 @@ describe("members", function () {
       ["postgresql1", "postgresql2"],
     );
   });
+
+  it("of Patroni that have gone leave nothing but a slot, which goes after half an hour", async () => {
+    const { cluster, on } = await machinesOf(stack.name);
+    const [asked] = nodesOf(cluster, "etcd");
+    const keys = etcdctl(etcdEndpoint(asked!), "get --prefix --keys-only ''");
+    const left = async () => (await on(asked!.name, keys)).split("\n").filter((key) => /postgresql3/.test(key));
+    // Its machine was killed: what it said in etcd of itself lasts for as long as Patroni's clock has it.
+    await until("the key of the member to expire", 30, async () => (await left()).length === 0);
+    const { leader } = await status();
+    const sql = "SELECT slot_name, active FROM pg_replication_slots WHERE slot_name ~ 'postgresql3'";
+    const slots = await on(leader!, `runuser -u postgres -- psql -XAtq -d postgres -c "${sql}"`);
+    assert.equal(slots, "postgresql3|f");
+    for (const { name } of nodesOf(cluster, "haproxy"))
+      await on(name, "! grep -r postgresql3 /etc/haproxy /etc/pgbouncer");
+    for (const { name } of nodesOf(cluster, "postgresql"))
+      await on(name, "! grep -r postgresql3 /etc/patroni /etc/pgha");
+    assert.deepEqual((await incus("list", `^${stack.cluster}-postgresql3$`, "--format", "csv")).trim(), "");
+    const resources = JSON.parse(await stack.mustPulumi("stack", "export")) as {
+      deployment: { resources: { urn: string }[] };
+    };
+    assert.deepEqual(
+      resources.deployment.resources.filter(({ urn }) => /postgresql3/.test(urn)).map(({ urn }) => urn),
+      [],
+    );
+  });
 });
