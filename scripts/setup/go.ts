@@ -47,9 +47,10 @@ export function goBuild(go: string, { module, packages, ldflags = "", into }: Go
         "-o",
         join(into, name),
       ];
-      must(`Building ${name}`, go, ["build", ...flags, path], {
+      must(`Building ${name}`, go, ["build", "-v", ...flags, path], {
         cwd: folder,
         timeout: 3600,
+        tellEvery: 20,
         env: { ...process.env, CGO_ENABLED: "0" },
       });
     }

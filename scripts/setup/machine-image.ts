@@ -101,7 +101,7 @@ export const machineImage: SetupStep = {
     const folder = mkdtempSync("/var/tmp/pgha-image-");
     try {
       const build = join(checkoutRoot, "scripts", "image", "build.sh");
-      mustAsRoot("Building the machine image", "bash", [build, imageSuite, folder, etcd]);
+      mustAsRoot("Building the machine image", "bash", [build, imageSuite, folder, etcd], { tellEvery: 20 });
       const files = [join(folder, "metadata.tar"), join(folder, "rootfs.tar")];
       must("Importing the machine image", "incus", ["image", "import", "--quiet", ...files, "--alias", alias]);
     } finally {

@@ -39,17 +39,27 @@ interface Options {
   cwd?: string;
   /** Seconds after which the program is stopped. @default 900 */
   timeout?: number;
+  /** For one that takes minutes: every so many seconds the user is told what it says just then. @default it is left alone */
+  tellEvery?: number;
 }
 
-/** Runs a program to its end without showing what it says. */
-export function run(command: string, args: string[], { env, cwd, timeout = 900 }: Options = {}): Outcome {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
+/** Runs what follows its first argument, a number of seconds, in which the line that is just there is told on standard error. */
+const telling = `set -o pipefail; every=$1 next=$1; shift
+"$@" 2>&1 | while IFS= read -r line; do
+  printf '%s\\n' "$line"
+  if ((SECONDS >= next)); then printf 'set-up:   after %s s: %.100s\\n' "$SECONDS" "$line" >&2; next=$((SECONDS + every)); fi
+done`;
+
+/** Runs a program to its end without showing what it says, or only now and then. */
+export function run(command: string, args: string[], { env, cwd, timeout = 900, tellEvery }: Options = {}): Outcome {
+  const words = tellEvery ? ["bash", "-c", telling, "bash", String(tellEvery), command, ...args] : [command, ...args];
+  const { status, stdout, stderr, error } = spawnSync(words[0]!, words.slice(1), {
     env,
     cwd,
     timeout: timeout * 1000,
     encoding: "utf8",
     // sudo asks for a password on the terminal itself; everything else has nothing to ask.
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", tellEvery ? "inherit" : "pipe"],
     maxBuffer: 64 * 1024 * 1024,
   });
   const said = `${stdout ?? ""}${stderr ?? ""}`.trimEnd().split("\n").slice(-15).join("\n");

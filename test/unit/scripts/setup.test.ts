@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -141,6 +141,18 @@ describe("set-up: parts", () => {
       (error: Error) => error instanceof SetupError && error.message === "Doing it failed:\nfirst",
     );
     assert.match(run("pgha-no-such-program", []).tail, /ENOENT/);
+  });
+
+  it("tells how far a program is that takes minutes, and what it said when it fails", () => {
+    const { ok, tail } = run("sh", ["-c", "echo first >&2; echo second; exit 3"], { tellEvery: 5 });
+    assert.deepEqual([ok, tail], [false, "first\nsecond"]);
+    const program =
+      'require("./scripts/setup/step").run("sh", ["-c", "for i in 1 2 3; do echo line $i; sleep 0.6; done"], { tellEvery: 1 })';
+    const { stderr } = spawnSync(process.execPath, ["--require", "./loader.cjs", "-e", program], {
+      cwd: checkoutRoot,
+      encoding: "utf8",
+    });
+    assert.match(stderr, /^set-up: {3}after 1 s: line [23]$/m);
   });
 
   it("keeps values of variables out of sudo's command line", () => {
