@@ -1,4 +1,4 @@
-import { keyPair } from "../../../settings/tls";
+import { tls } from "../../../settings/tls";
 import type { JournalRule, Service } from "../service";
 
 /**
@@ -30,9 +30,14 @@ export const haproxy: Service = {
     ],
     [
       {
-        files: ["/etc/haproxy/*", keyPair, "*/hold.lua"],
+        files: ["/etc/haproxy/*", tls.ca, "*/hold.lua", "*/old-worker.lua"],
         kind: "reload",
-        text: "HAProxy reloads; connections stay",
+        text: "HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end",
+      },
+      {
+        files: [tls.server, tls.key],
+        kind: "update",
+        text: "HAProxy takes the certificate of its stats page; no session is touched",
       },
     ],
   ],

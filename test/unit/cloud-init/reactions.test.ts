@@ -17,6 +17,7 @@ import { innerScript } from "../support/shell";
 const stubs = `
 exec 3>&1 >/dev/null
 systemctl() { case $1 in restart | reload) echo "$1 \${*: -1}" >&3 ;; kill) echo "reload \${*: -1}" >&3 ;; esac; }
+take_certificate() { echo "update haproxy" >&3; }
 at_rest() { [[ $3 != RELOAD ]] || echo "reload pgbouncer" >&3; }
 for name in find_changes install_files follow take_up_new_etcd nft sshd pause_pool resume_pool haproxy_pid enable_service make_user change_authority haproxy wait_for soon start_service rm note_done rest dynamic_in_place /opt/patroni/bin/patroni; do
   eval "$name() { :; }"
@@ -65,7 +66,7 @@ for (const [place, whole] of Object.entries(wholes)) {
     }
 
     const said = (found: UnitReaction[]) =>
-      found.map(({ kind, unit }) => `${kind === "reload" ? "reload" : "restart"} ${unit}`).sort();
+      found.map(({ kind, unit }) => `${kind === "helper" ? "restart" : kind} ${unit}`).sort();
 
     for (const role of roles) {
       it(`on a node of ${role} is what its converge script does, file by file`, () => {

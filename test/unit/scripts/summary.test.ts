@@ -81,13 +81,13 @@ describe("summary of a preview", () => {
   it("tells a reload from a restart", () => {
     const [before, after] = [plan(), plan({ haproxy: { maxReplicaLag: 64 } })];
     const row = rowOf(markdownOf(converges("haproxy1", before, after)), "haproxy1");
-    assert.match(row, /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads; connections stay \|$/);
+    assert.match(row, /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/);
   });
 
   it("tells of a secret that it differs and no more", () => {
     const markdown = markdownOf(converges("haproxy1", plan(), plan(), { diffs: ["stdin"] }));
     const row = rowOf(markdown, "haproxy1");
-    assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads/);
+    assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads, .*/);
   });
 
   describe("with what was found on a node", () => {
@@ -115,8 +115,8 @@ describe("summary of a preview", () => {
       const change = converges("haproxy1", before, after, { diffs: ["create", "stdin"] });
       const row = (...diffs: string[]) =>
         rowOf(markdownOf(state("haproxy1", ["is not at these settings"], diffs), change), "haproxy1");
-      assert.match(row("command"), /\| HAProxy reloads; connections stay \|$/);
-      assert.match(row("command", "secrets"), /HAProxy reloads; connections stay<br>a secret differs/);
+      assert.match(row("command"), /\| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/);
+      assert.match(row("command", "secrets"), /HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end<br>a secret differs/);
     });
   });
 
