@@ -55,16 +55,21 @@ known_node_leads() {
   return 1
 }
 
-# The old worker goes on with its sessions (old-worker.lua says what becomes of them). PgBouncer's, which last, leave it each after
+# The old worker goes on with its sessions (old-workers.lua says what becomes of them). PgBouncer's, which last, leave it each after
 # its transaction. The next proxy has its turn once this one serves.
 reload_haproxy() {
   local before
   before=$(haproxy_pid)
-  # By root, for one that still runs as its unit said before a change may be root's.
-  systemctl kill --kill-whom=main --signal=USR2 haproxy
-  wait_for 60 "HAProxy's new worker" new_haproxy_pid "$before"
+  wait_for 60 "HAProxy's new worker" replace_worker "$before"
   soon 10 haproxy_sees_leader
   renew_connections RECONNECT >/dev/null 2>&1 || true # one that does not run has no sessions
+}
+
+# By root, for one that still runs as its unit said before a change may be root's. HAProxy's master does not hear it while it starts.
+replace_worker() {
+  systemctl kill --kill-whom=main --signal=USR2 haproxy
+  soon 10 new_haproxy_pid "$1"
+  new_haproxy_pid "$1"
 }
 
 # take_certificate: the running worker is given the stats page's new certificate, with its key: a reload for it would leave an old

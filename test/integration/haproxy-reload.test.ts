@@ -7,15 +7,24 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
+import { reservedConnections } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { tls } from "../../settings/tls";
 import { until } from "../../simulator/stack";
 import { plan as makePlan } from "../unit/support/settings";
-import { HaproxyStage, onLoopback, primary, refused, replica } from "./support/haproxy-stage";
+import { HaproxyStage, onLoopback, primary, refused, replica, type ClientState } from "./support/haproxy-stage";
 
 /** Seconds a connection is held here. */
 const hold = 10;
-const plan = onLoopback(makePlan({ clock: { preset: "fast", hold }, nodes: { haproxy: 1 } }));
+/** Clients' places at the leader, beside PgBouncer's. */
+const places = 40;
+const plan = onLoopback(
+  makePlan({
+    clock: { preset: "fast", hold },
+    nodes: { haproxy: 1 },
+    postgresql: { maxConnections: places + 50 + reservedConnections },
+  }),
+);
 const { clock } = plan.settings;
 
 /** Seconds from a reload until the new worker's word is final, and believed by the old ones. */
@@ -30,15 +39,25 @@ describe("a reload of HAProxy", function () {
   const [one, two, three] = ["postgresql1", "postgresql2", "postgresql3"] as const;
 
   const pid = () => run("echo 'show info' | socat - /run/haproxy/admin.sock | sed -n 's/^Pid: //p'");
-  const oldWorkers = async () =>
-    (await run("echo 'show proc' | socat - /run/haproxy/master.sock"))
+  /** Process ids. HAProxy's master, when it has just reloaded, does not answer at once. */
+  async function oldWorkers(): Promise<number[]> {
+    let said = "";
+    const answered = async () =>
+      (said = await run("echo 'show proc' | socat - /run/haproxy/master.sock || true")).includes("# workers");
+    await until("HAProxy's master to answer", 10, answered);
+    return said
       .split("\n")
       .filter((line) => /^\d+ +worker +[1-9]/.test(line))
       .map((line) => Number.parseInt(line));
+  }
   async function reload(): Promise<void> {
     const before = await pid();
-    await run("systemctl kill --kill-whom=main --signal=USR2 haproxy");
-    await until("a new worker", 20, async () => ![before, ""].includes(await pid()));
+    await until("a new worker", 30, async () => {
+      // The master does not hear it while it starts.
+      await run("systemctl kill --kill-whom=main --signal=USR2 haproxy");
+      for (let n = 0; n < 50 && ["", before].includes(await pid()); n++) await pause(50);
+      return !["", before].includes(await pid());
+    });
   }
   /** A client that this node serves. */
   async function served(node: string, port: number = ports.write): Promise<string> {
@@ -93,6 +112,36 @@ describe("a reload of HAProxy", function () {
     await pause(31_000);
     for (const client of clients) await goesOn(client);
     assert.equal((await oldWorkers()).length, 3);
+  });
+
+  it("gives no place at a server away twice", async () => {
+    const count = async (name: string) =>
+      (await stage.do<ClientState[]>("states", name)).filter(({ node, ended }) => node && !ended).length;
+    await stage.do("hang_up_all");
+    await stage.do("connect", "early", ports.write, 30);
+    await until("early ones to be served", 10, async () => (await count("early")) === 30);
+    await reload();
+    const given = () =>
+      run("echo 'show stat' | socat - /run/haproxy/admin.sock | awk -F, '/^primary,postgresql1,/ {print $7}'");
+    await until("the new worker to know that", 5, async () => Number(await given()) === places - 30);
+    await stage.do("connect", "late", ports.write, 30);
+    await pause(2000);
+    assert.equal((await count("early")) + (await count("late")), places);
+    await stage.do("hang_up", "early");
+    await until("the others to be served", 10, async () => (await count("late")) === 30);
+  });
+
+  it("leaves workers that can be looked at, and ended by hand", async () => {
+    const old = await served(one);
+    await reload();
+    const current = await served(one);
+    const [pid] = await oldWorkers();
+    const sessions = await run(`echo '@!${pid} show sess' | socat - /run/haproxy/master.sock`);
+    assert.match(sessions, /fe=write/);
+    await run(`kill ${pid}`);
+    await cut([old], 0);
+    await pause(500);
+    await goesOn(current);
   });
 
   describe("is followed by", () => {

@@ -110,7 +110,8 @@ function follows(changed: string[], { taken = true, leader = true } = {}) {
     systemctl() { [[ $1 == is-active ]] || echo "$*"; }
     outdated() { return 1; }
     curl() { ${leader}; }
-    wait_for() { [[ $2 != *worker ]] || echo "waits for $2"; }
+    wait_for() { [[ $2 != *worker ]] || "\${@:3}"; }
+    new_haproxy_pid() { echo "waits for another than $1"; }
     soon() { :; }
     say() { :; }
     in_turn() { echo "turn begins"; "$1"; echo "turn ends"; }
@@ -128,7 +129,7 @@ const bash = (script: string) => spawnSync("bash", ["-c", script], { encoding: "
 
 describe("the converge step of a proxy", () => {
   const folder = temporaryFolder();
-  const reload = ["kill --kill-whom=main --signal=USR2 haproxy", "waits for HAProxy's new worker"];
+  const reload = ["kill --kill-whom=main --signal=USR2 haproxy", "waits for another than 7"];
   const inTurn = ["turn begins", ...reload, "turn ends"];
 
   it("reloads HAProxy in its turn, and not at all for a certificate that the worker takes", () => {
