@@ -50,6 +50,6 @@ export function matches(path: string, pattern: string): boolean {
 export function reactionsInBash(role: Role): string {
   const lines = reactionsOf(role)
     .flat()
-    .map(({ kind, unit, files }) => [kind === "reload" ? "reload" : "restart", unit, ...files].join(" "));
+    .map(({ kind, unit, files }) => [kind === "helper" ? "restart" : kind, unit, ...files].join(" "));
   return ["reactions=(", ...lines.map((line) => `  '${line}'`), ")"].join("\n");
 }

@@ -25,10 +25,11 @@ converge() {
   find_changes
   install_machine
   if systemctl is-active --quiet haproxy; then
-    if must reload haproxy; then
+    if must reload haproxy || { must update haproxy && ! take_certificate; }; then
       # A leader that is to go hands over first: who does not know it any more would find nobody.
       soon 120 known_node_leads
-      reload_haproxy
+      # While nobody leads, nobody gives turns, and there are no writes to keep.
+      if known_node_leads; then in_turn reload_haproxy; else reload_haproxy; fi
     fi
   fi
   if systemctl is-active --quiet pgbouncer; then
@@ -54,16 +55,40 @@ known_node_leads() {
   return 1
 }
 
-# The old worker cuts its sessions after a while (hard-stop-after): PgBouncer's, which last, leave it before, each after its
-# transaction.
+# The old worker goes on with its sessions (old-workers.lua says what becomes of them). PgBouncer's, which last, leave it each after
+# its transaction. The next proxy has its turn once this one serves.
 reload_haproxy() {
   local before
   before=$(haproxy_pid)
-  # By root, for one that still runs as its unit said before a change may be root's.
-  systemctl kill --kill-whom=main --signal=USR2 haproxy
-  soon 10 new_haproxy_pid "$before"
+  wait_for 60 "HAProxy's new worker" replace_worker "$before"
+  soon 10 haproxy_sees_leader
   renew_connections RECONNECT >/dev/null 2>&1 || true # one that does not run has no sessions
 }
+
+# By root, for one that still runs as its unit said before a change may be root's. HAProxy's master does not hear it while it starts.
+replace_worker() {
+  systemctl kill --kill-whom=main --signal=USR2 haproxy
+  soon 10 new_haproxy_pid "$1"
+  new_haproxy_pid "$1"
+}
+
+# take_certificate: the running worker is given the stats page's new certificate, with its key: a reload for it would leave an old
+# worker behind at every renewal. What HAProxy shows afterwards decides. Authorities need a reload: HAProxy 3.0 commits a new
+# `ca-file`, says "Success!", and goes on with the old one for servers that it shows no certificate of its own (ssl_sock.c,
+# `ssl_sock_prep_srv_ctx_and_inst`).
+server_certificate=/etc/pgha/tls/server.crt
+take_certificate() {
+  local wanted
+  {
+    printf 'set ssl cert %s <<\n' "$server_certificate"
+    sed '/^$/d' "$server_certificate" /etc/pgha/tls/node.key # an empty line ends it
+    echo
+  } | haproxy_admin
+  echo "commit ssl cert $server_certificate" | haproxy_admin
+  wanted=$(openssl x509 -noout -fingerprint -sha1 -in "$server_certificate" | sed 's/.*=//; s/://g')
+  [[ -n $wanted && $(echo "show ssl cert $server_certificate" | haproxy_admin) == *"FingerPrint: $wanted"* ]]
+} >/dev/null 2>&1
+haproxy_admin() { socat -t 5 - /run/haproxy/admin.sock; }
 renew_connections() { at_rest 5 30 "$1"; }
 # at_rest LOGINS SECONDS COMMAND: tells PgBouncer something while it opens no connection to PostgreSQL, for which this waits LOGINS
 # seconds at most. A login that a RECONNECT, RELOAD or PAUSE breaks off counts as failed: PgBouncer would turn clients away

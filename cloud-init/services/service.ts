@@ -26,8 +26,11 @@ export interface Service {
 export interface Reaction {
   /** Paths; `*` stands for anything, as in the shell. A unit's own files are looked at by their times, too (`outdated`). */
   files: string[];
-  /** `restart`: clients or members notice. `reload`: nobody does. `helper`: a service beside them restarts. */
-  kind: "restart" | "reload" | "helper";
+  /**
+   * `restart`: clients or members notice. `reload`: nobody does. `update`: the running daemon is told, without a reload. `helper`: a
+   * service beside them restarts.
+   */
+  kind: "restart" | "reload" | "update" | "helper";
   /** For a reader: what happens, and in which order among the nodes. */
   text: string;
 }

@@ -30,7 +30,18 @@ export function formatStatus(status: Status, failed: FailedLogins, colour = fals
     ...table(["ETCD", "HEALTH", "ROLE", "DB SIZE", "VERSION"], status.etcd.map(etcdRow)),
     "",
     ...table(
-      ["PROXY", "WRITES TO", "READS FROM", "CLIENTS", "WAITING", "SERVERS", "IDLE", "HAPROXY", "PGBOUNCER"],
+      [
+        "PROXY",
+        "WRITES TO",
+        "READS FROM",
+        "CLIENTS",
+        "WAITING",
+        "SERVERS",
+        "IDLE",
+        "OLD WORKERS",
+        "HAPROXY",
+        "PGBOUNCER",
+      ],
       status.proxies.map((node) => proxyRow(node)),
     ),
     "",
@@ -85,7 +96,21 @@ function proxyRow(node: ProxyNode): string[] {
           String,
         )
       : [down, "-", "-", "-"]),
+    oldWorkers(haproxy?.oldWorkers ?? null),
     or(haproxy?.version),
     or(pgbouncer?.version),
   ];
+}
+
+/** How many, and how long ago the oldest started. */
+function oldWorkers(workers: NonNullable<ProxyNode["haproxy"]>["oldWorkers"]): string {
+  if (!workers?.[0]) return or(workers?.length);
+  const minutes = Math.floor(workers[0].seconds / 60);
+  const age =
+    minutes < 120
+      ? `${minutes} min`
+      : minutes < 2880
+        ? `${Math.floor(minutes / 60)} h`
+        : `${Math.floor(minutes / 1440)} d`;
+  return `${workers.length} (${age})`;
 }

@@ -105,6 +105,10 @@ export interface ProxyNode extends Reachable {
     /** Servers up, by name, as HAProxy's checks see them. */
     write: string[];
     read: string[];
+    /**
+     * Workers that a reload has replaced and that still have sessions, the oldest first; `seconds` since they started. Null: unknown.
+     */
+    oldWorkers: { pid: number; seconds: number }[] | null;
   } | null;
   pgbouncer: {
     version: string | null;

@@ -66,6 +66,7 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
   haproxy: () => ({
     version: "haproxy -v | head -n 1",
     stat: `echo 'show stat' | timeout ${patience} socat - /run/haproxy/admin.sock`,
+    workers: `echo 'show proc' | timeout ${patience} socat - /run/haproxy/master.sock`,
     outdated,
   }),
   pgbouncer: () => ({

@@ -175,7 +175,12 @@ function readProxy(probe: Probe): ProxyNode {
   return {
     ...base,
     haproxy: stat
-      ? { version: version("version", /version (\d[\d.]*\d)/), write: up("primary"), read: up("replicas") }
+      ? {
+          version: version("version", /version (\d[\d.]*\d)/),
+          write: up("primary"),
+          read: up("replicas"),
+          oldWorkers: readOldWorkers(probe.sections.get("workers")),
+        }
       : null,
     pgbouncer:
       pools === undefined
@@ -189,6 +194,17 @@ function readProxy(probe: Probe): ProxyNode {
           },
     outdated: probe.sections.get("outdated")?.split("\n").filter(Boolean) ?? null,
   };
+}
+
+/** `show proc` of HAProxy's master: "1233            worker          3               0d00h00m43s     3.0.11", and so on. */
+function readOldWorkers(processes: string | undefined) {
+  if (!processes?.includes("# workers")) return null;
+  const [, old = ""] = /^# old workers$([^#]*)/m.exec(processes) ?? [];
+  const workers = [...old.matchAll(/^(\d+) +worker +\d+ +(\d+)d(\d+)h(\d+)m(\d+)s/gm)].map(([, ...found]) => {
+    const [pid, days, hours, minutes, seconds] = found.map(Number) as [number, number, number, number, number];
+    return { pid, seconds: ((days * 24 + hours) * 60 + minutes) * 60 + seconds };
+  });
+  return workers.sort((a, b) => b.seconds - a.seconds);
 }
 
 function readStopped({ node, sections }: Probe): Status["stopped"] {

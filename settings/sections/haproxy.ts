@@ -6,5 +6,14 @@ export const haproxy = z
     maxReplicaLag: count(1, 1_048_576)
       .default(16)
       .meta(told("a replica further behind than this many MiB of WAL gets no reads.")),
+    // HAProxy's longest time is 24.8 days.
+    hardStopAfter: count(1, 24 * 1440)
+      .default(1440)
+      .meta(
+        told(
+          "minutes that an old worker of HAProxy, one that a reload has replaced, goes on with its sessions; then those that are left " +
+            "are cut (`hard-stop-after`). Earlier, the eleventh reload after its own ends it on a proxy of 256 MiB; 25 MiB more allow one more, up to 30.",
+        ),
+      ),
   })
   .prefault({});

@@ -4,22 +4,17 @@
  */
 import assert from "node:assert/strict";
 import { pgbouncerFiles } from "../../cloud-init/services/pgbouncer/files";
-import type { Plan } from "../../settings/plan";
 import { planOnAws } from "../unit/support/settings";
-import { HaproxyStage } from "./support/haproxy-stage";
+import { HaproxyStage, onLoopback } from "./support/haproxy-stage";
 import { until } from "../../simulator/stack";
 
-const made = planOnAws();
-const plan: Plan = {
-  ...made,
-  postgresql: made.postgresql.map((node, index) => ({ ...node, address: `127.0.0.${21 + index}` })),
-};
+const plan = onLoopback(planOnAws());
 
 describe("a proxy's answers to a load balancer", function () {
   this.timeout(60_000);
   const stage = new HaproxyStage("pgha-health-test", plan, pgbouncerFiles(plan));
   const [one, ...others] = plan.postgresql.map(({ name }) => name);
-  const run = (command: string) => stage.do<string>("run", command);
+  const { run } = stage;
 
   /** Status of each path, "200 200 200" for write, read and pooled. */
   const answers = () =>

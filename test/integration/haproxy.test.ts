@@ -7,9 +7,8 @@ import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
 import { reservedConnections, silence } from "../../settings/limits";
 import { ports } from "../../settings/ports";
-import type { Plan } from "../../settings/plan";
 import { plan as makePlan } from "../unit/support/settings";
-import { HaproxyStage, type ClientState } from "./support/haproxy-stage";
+import { HaproxyStage, onLoopback, primary, refused, replica, type ClientState } from "./support/haproxy-stage";
 
 /** Seconds a connection is held here: longer than the 4 s that HAProxy gives a Lua program to compute. */
 const hold = 5;
@@ -22,10 +21,7 @@ const made = makePlan({
   postgresql: { maxConnections: places + 50 + reservedConnections },
   machines: { postgresql: { memory: 8192 } },
 });
-const plan: Plan = {
-  ...made,
-  postgresql: made.postgresql.map((node, index) => ({ ...node, address: `127.0.0.${21 + index}` })),
-};
+const plan = onLoopback(made);
 const { clock } = plan.settings;
 
 /** Seconds until HAProxy has acted on a change: the checks' window, a connection's new try, and as much for a busy machine. */
@@ -33,31 +29,13 @@ const soon = (2 * (detectionWindow(clock) + clock.connectTimeout)) / 1000;
 /** Seconds after which a change that is never acted on would have been. */
 const aWhile = 2;
 
-/** As Patroni 4.1 puts it (api.py, get_postgresql_status): the standbys have states of their own in it. */
-const primary = (timeline = 1, state = "running") => ({
-  replication: [{ application_name: "postgresql2", state: "streaming", sync_state: "quorum" }],
-  state,
-  role: "primary",
-  timeline,
-});
-const replica = { state: "running", role: "replica", timeline: 1 };
-const refused = 503;
-
 describe("HAProxy before a played cluster", function () {
   this.timeout(60_000);
   const stage = new HaproxyStage("pgha-haproxy-test", plan);
   const [one, two, three] = ["postgresql1", "postgresql2", "postgresql3"] as const;
-  let number = 0;
+  const { state, wait, says, run } = stage;
+  const connect = (port?: number) => stage.connect(port);
 
-  /** Connects and gives the client's name. */
-  async function connect(port: number = ports.write): Promise<string> {
-    const name = `client${++number}`;
-    await stage.do("connect", name, port);
-    return name;
-  }
-  const state = async (name: string) => (await stage.do<ClientState[]>("states", name))[0]!;
-  const wait = (name: string, what: "served" | "ended", seconds: number) =>
-    stage.do<ClientState | null>("wait", name, what, seconds);
   /** A new client is served by this node. */
   async function serves(node: string, seconds = soon): Promise<string> {
     const name = await connect();
@@ -74,8 +52,7 @@ describe("HAProxy before a played cluster", function () {
       await pause(50);
     }
   }
-  const statistics = (awk: string) =>
-    stage.do<string>("run", `echo 'show stat' | socat - /run/haproxy/admin.sock | awk -F, '${awk}'`);
+  const statistics = (awk: string) => run(`echo 'show stat' | socat - /run/haproxy/admin.sock | awk -F, '${awk}'`);
   const up = () => statistics('$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {print $2}');
   /** Seconds from a moment until this client's session was cut. */
   async function cut(name: string, since: number): Promise<number> {
@@ -83,10 +60,9 @@ describe("HAProxy before a played cluster", function () {
     assert.ok(ended, "its session is cut");
     return ended - since;
   }
-  const says = (node: string, status: number, body: object) => stage.do<number>("says", node, status, body);
   const patroni = (node: string, is: "silent" | "down") => stage.do<number>("patroni_is", node, is);
   const postgresql = (node: string, is: "up" | "down") => stage.do<number>("postgresql_is", node, is);
-  const systemctl = (verb: string) => stage.do("run", `systemctl ${verb} haproxy`);
+  const systemctl = (verb: string) => run(`systemctl ${verb} haproxy`);
 
   /** Node one leads on timeline 1, the others follow. */
   async function scene(): Promise<void> {

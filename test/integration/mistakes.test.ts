@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { machinesOf, type Machines } from "../../simulator/machines";
-import { query } from "../../simulator/sql";
+import { connect, query } from "../../simulator/sql";
 import { TestStack, until } from "../../simulator/stack";
 import type { Status } from "../../ops/status";
 import { byHand, putBack, refused, settings, tried, undone } from "./support/mistakes";
@@ -143,6 +143,35 @@ describe("mistakes", function () {
       await query(machines.cluster, "ownerUrl", "CREATE TABLE IF NOT EXISTS t (i int)");
       await query(machines.cluster, "pooledUrl", "INSERT INTO t VALUES (1)");
     }
+  });
+
+  it("such as doing it at noon cut no session, however long it runs: a changed setting of HAProxy, renewed certificates", async () => {
+    const pid = "SELECT pg_backend_pid() AS pid";
+    const doors = ["writeUrl", "readUrl", "pooledUrl", "ownerUrl"] as const;
+    const sessions = await Promise.all(
+      doors.map(async (door) => {
+        const client = await connect(machines.cluster, door, { query_timeout: 0 });
+        const before = (await client.query<{ pid: number }>(pid)).rows[0];
+        return { door, client, before, slept: client.query("SELECT pg_sleep(60)").then(() => "slept", String) };
+      }),
+    );
+    const oldWorkers = async () => (await status()).proxies[0]!.haproxy!.oldWorkers!.length;
+
+    stack.set({ haproxy: { maxReplicaLag: 32 } });
+    await stack.up();
+    assert.equal(await oldWorkers(), 1);
+    await whole();
+    stack.set({ certificates: { validityDays: 100, renewDays: 30 } });
+    await stack.up();
+    assert.equal(await oldWorkers(), 1, "no reload for a certificate");
+    assert.equal((await status()).certificates.at(-1)!.days, 99);
+
+    for (const { door, client, before, slept } of sessions) {
+      assert.equal(await slept, "slept", door);
+      if (door !== "pooledUrl") assert.deepEqual((await client.query(pid)).rows[0], before, door);
+      await client.end();
+    }
+    await until("the old worker to end with its sessions", 30, async () => (await oldWorkers()) === 0);
   });
 
   it("of whoever kills an up and takes its change back leave nothing behind", async () => {

@@ -124,6 +124,7 @@ it("HAProxy's backends have the names that its programs, the converge step and p
   const known: [string, RegExp][] = [
     ["cloud-init/services/haproxy/hold.lua", /core\.backends\.(\w+)\.servers/g],
     ["cloud-init/services/haproxy/hold.lua", /srv_is_up\("(\w+)\//g],
+    ["cloud-init/services/haproxy/old-workers.lua", /backend ~= "(\w+)"/g],
     [gate, /set server (\w+)\//g],
     [haproxy, /\$1 == "(\w+)" && \$2 != "BACKEND"/g],
     ["ops/status/read.ts", /\bup\("(\w+)"\)/g],

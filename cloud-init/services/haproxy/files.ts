@@ -6,6 +6,7 @@ import { balancedPool, doors } from "./balanced";
 import { hardened } from "../../hardening";
 import { healthChecks } from "./health";
 import { maxconn, speaksFirst, total, waiting } from "./limits";
+import { oldWorkerProgram, oldWorkers } from "./old-workers";
 import { roleRelay } from "./role";
 import { checked, checkTimeout, clientLine, section } from "./section";
 import { holdProgram, writeGlobals, writePath } from "./write";
@@ -18,6 +19,7 @@ export function haproxyFiles(plan: Plan): File[] {
   return [
     { path: "/etc/haproxy/haproxy.cfg", owner: "root:root", mode: "0644", content: haproxyConfig(plan) },
     ...(clock.hold > 0 ? [programFile(`haproxy/${holdProgram}`, "0644")] : []),
+    programFile(`haproxy/${oldWorkerProgram}`, "0644"),
     {
       path: "/etc/systemd/system/haproxy.service.d/pgha.conf",
       owner: "root:root",
@@ -67,7 +69,7 @@ function haproxyConfig(plan: Plan): string {
     `maxconn ${total(plan)}`,
     "ssl-default-bind-options ssl-min-ver TLSv1.2",
     "ssl-default-server-options ssl-min-ver TLSv1.2",
-    "hard-stop-after 30s",
+    ...oldWorkers(plan),
     // After a start or a reload, ask at once who leads, not at some time within the interval.
     "max-spread-checks 50ms",
     ...writeGlobals(plan),

@@ -52,8 +52,11 @@ end
 core.register_action("hold", { "tcp-req" }, function(txn, seconds)
   local limit = now() + 1000 * tonumber(seconds)
   while not led(txn) do
-    -- After a reload nobody checks servers in the old process. The backup server leads to the new one, which holds on.
-    if txn.f:stopping() ~= 0 then return act.CONTINUE end
+    -- After a reload nobody checks servers in this worker, so a server that is up here may be gone: to the new one, which holds on.
+    if txn.f:stopping() ~= 0 then
+      txn:set_var("txn.replaced", true)
+      return act.CONTINUE
+    end
     -- The client went away, or waited long enough. For the next rule to reject: in a backend `act.ABORT` has no effect (3.0.11).
     if not txn.req:may_recv() or now() > limit then
       txn:set_var("txn.unserved", true)

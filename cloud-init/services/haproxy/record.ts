@@ -1,4 +1,4 @@
-import { keyPair } from "../../../settings/tls";
+import { tls } from "../../../settings/tls";
 import type { JournalRule, Service } from "../service";
 
 /**
@@ -6,6 +6,8 @@ import type { JournalRule, Service } from "../service";
  * checked; what follows it says so once more ("via leaders/..."), which is left out, too.
  */
 const rules: JournalRule[] = [
+  // An old worker says so, some time after the one that checks.
+  [/^Server (leaders|replicas)(\/\S+) is DOWN, changed from Lua script.*/, "note", "an old worker takes $1$2 for down"],
   [/^Server (leaders\S+) is DOWN, reason: .*"(does not lead)".*/, "server-down", "$1: $2"],
   [/^Server (leaders\S+) is DOWN, reason: (.*?), (?:info: .*, )?check duration.*/, "server-down", "$1: $2"],
   [/^Server (leaders\S+) is DOWN\b.*/, "server-down", "$1"],
@@ -30,9 +32,14 @@ export const haproxy: Service = {
     ],
     [
       {
-        files: ["/etc/haproxy/*", keyPair, "*/hold.lua"],
+        files: ["/etc/haproxy/*", tls.ca, "*/hold.lua", "*/old-workers.lua"],
         kind: "reload",
-        text: "HAProxy reloads; connections stay",
+        text: "HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end",
+      },
+      {
+        files: [tls.server, tls.key],
+        kind: "update",
+        text: "HAProxy takes the certificate of its stats page; no session is touched",
       },
     ],
   ],

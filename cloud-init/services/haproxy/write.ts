@@ -79,6 +79,8 @@ function leaderBackend(plan: Plan, name: string, hold: string, limit: string): s
     // A server that has just died refuses until the check has noticed: try again, each time with whoever is up then.
     ...(holds ? ["option redispatch 1", "retries 100"] : []),
     `default-server ${cutWhenDown}`,
+    // A reload came while it waited.
+    ...(holds ? ["use-server hold if { var(txn.replaced) -m bool }"] : []),
     // Two servers may be up until the check of the old leader has noticed that another leads.
     ...plan.postgresql.map((node) => `use-server ${node.name} if { var(proc.leader) -m str ${node.name} }`),
     ...plan.postgresql.map(

@@ -171,6 +171,18 @@ class Stage:
             client.hang_up()
         return time.monotonic()
 
+    async def hang_up_all(self) -> float:
+        for client in self.clients.values():
+            client.hang_up()
+        return time.monotonic()
+
+    async def talk(self, name: str) -> float:
+        """The client sends something more, which nobody needs to take."""
+        writer = self.clients[name].writer
+        assert writer
+        writer.write(b"more\n")
+        return time.monotonic()
+
     async def states(self, prefix: str) -> list[dict[str, Any]]:
         return [client.state() for client in self.named(prefix)]
 

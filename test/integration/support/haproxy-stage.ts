@@ -6,6 +6,7 @@ import type { File } from "../../../cloud-init/file";
 import { haproxyFiles, haproxySecrets } from "../../../cloud-init/services/haproxy/files";
 import { imageAlias } from "../../../components/incus/image";
 import type { Plan } from "../../../settings/plan";
+import { ports } from "../../../settings/ports";
 import { incus, run, until } from "../../../simulator/stack";
 
 /** A client's connection; times are seconds of the machine's monotonic clock. */
@@ -15,6 +16,23 @@ export interface ClientState {
   served: number | null;
   ended: number | null;
 }
+
+/** The plan with its database nodes on loopback addresses. */
+export const onLoopback = (plan: Plan): Plan => ({
+  ...plan,
+  postgresql: plan.postgresql.map((node, index) => ({ ...node, address: `127.0.0.${21 + index}` })),
+});
+
+/** As Patroni 4.1 puts it (api.py, get_postgresql_status): the standbys have states of their own in it. */
+export const primary = (timeline = 1, state = "running") => ({
+  replication: [{ application_name: "postgresql2", state: "streaming", sync_state: "quorum" }],
+  state,
+  role: "primary",
+  timeline,
+});
+export const replica = { state: "running", role: "replica", timeline: 1 };
+/** The status of a node that does not lead. */
+export const refused = 503;
 
 /**
  * The machine image with the real HAProxy, the rendered configuration, and everything around it played by
@@ -59,6 +77,21 @@ export class HaproxyStage {
     });
   }
   private count = 0;
+
+  /** Connects a client. @returns its name */
+  async connect(port: number = ports.write): Promise<string> {
+    const name = `client${++this.clients}`;
+    await this.do("connect", name, port);
+    return name;
+  }
+  private clients = 0;
+  readonly state = async (name: string) => (await this.do<ClientState[]>("states", name))[0]!;
+  /** What has become of a client once it is served or has ended; null: it has not, after so many seconds. */
+  readonly wait = (name: string, what: "served" | "ended", seconds: number) =>
+    this.do<ClientState | null>("wait", name, what, seconds);
+  /** Has a node's Patroni answer so. @returns when */
+  readonly says = (node: string, status: number, body: object) => this.do<number>("says", node, status, body);
+  readonly run = (command: string) => this.do<string>("run", command);
 
   async remove(): Promise<void> {
     const actor = this.actor;

@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Path, Slice, Verification } from "../../../ops/load/model";
-import { nodesOf } from "../../../ops/cluster";
 import { checkoutRoot, pulumiEnv } from "../../../ops/env";
-import { machinesOf } from "../../../simulator/machines";
+import type { Status } from "../../../ops/status";
 import { until, type TestStack } from "../../../simulator/stack";
 
 const many = { pooled: 50, write: 20, read: 20 };
@@ -30,13 +29,13 @@ export async function underLoad<T>(stack: TestStack, deed: () => Promise<T>, opt
   try {
     done = await deed();
     console.log(`      took ${((Date.now() - started) / 1000).toFixed(1)} s`);
-    // They are cut then at the latest.
-    await until("HAProxy to end the workers it has replaced", 60, () => noOldWorkers(stack));
   } catch (error) {
     await load.stop().catch(() => undefined);
     throw error;
   }
   const { slice, verification } = await load.stop();
+  // The load's were the last sessions in them: PgBouncer's have left.
+  await until("HAProxy's old workers to end with their sessions", 30, () => noOldWorkers(stack));
   for (const { path, acknowledged, failed, unknown, longestGap, errors } of slice.paths) {
     const gap = `longest time without an answer ${(longestGap.ms / 1000).toFixed(2)} s`;
     console.log(`      ${path}: ${acknowledged} acknowledged, ${failed + unknown} failed, ${gap}`);
@@ -54,14 +53,8 @@ export async function underLoad<T>(stack: TestStack, deed: () => Promise<T>, opt
 }
 
 async function noOldWorkers(stack: TestStack): Promise<boolean> {
-  const machines = await machinesOf(stack.name);
-  const asked = nodesOf(machines.cluster, "haproxy").map(({ name }) =>
-    machines.on(
-      name,
-      "echo 'show proc' | socat - /run/haproxy-master.sock | sed -n '/^# old workers/,/^#  *programs/p' | grep -c '^[0-9]' || true",
-    ),
-  );
-  return (await Promise.all(asked)).every((count) => count === "0");
+  const { proxies } = JSON.parse((await stack.pgha("status", "--json")).stdout) as Status;
+  return proxies.every(({ haproxy }) => haproxy?.oldWorkers?.length === 0);
 }
 
 /** `pgha load` of a checkout, in a process of its own. */

@@ -134,7 +134,7 @@ describe("rendered files", () => {
     assert.equal(holding.programs, 1);
 
     const refusing = files(0);
-    assert.doesNotMatch(refusing.haproxy, /hold|lua/);
+    assert.doesNotMatch(refusing.haproxy, /hold|lua\./);
     assert.match(refusing.haproxy, /^ {2}tcp-request content reject unless \{ var\(proc\.leader\) -m found \}$/m);
     assert.match(refusing.pgbouncer, /^server_connect_timeout = 1$/m);
     assert.equal(refusing.programs, 0);

@@ -90,13 +90,16 @@ describe("summary of a preview", () => {
   it("tells a reload from a restart", () => {
     const [before, after] = [plan(), plan({ haproxy: { maxReplicaLag: 64 } })];
     const row = rowOf(markdownOf(converges("haproxy1", before, after)), "haproxy1");
-    assert.match(row, /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads; connections stay \|$/);
+    assert.match(
+      row,
+      /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/,
+    );
   });
 
   it("tells of a secret that it differs and no more", () => {
     const markdown = markdownOf(converges("haproxy1", plan(), plan(), { secrets: "other" }));
     const row = rowOf(markdown, "haproxy1");
-    assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads/);
+    assert.match(row, /\| reloaded \| +\| a secret differs \(key pair or password\), for which HAProxy reloads, .*/);
   });
 
   describe("with what was found on a node", () => {
@@ -117,8 +120,14 @@ describe("summary of a preview", () => {
           markdownOf(found("haproxy1", ["is not at these settings"], plan({ haproxy: { maxReplicaLag: 64 } }), more)),
           "haproxy1",
         );
-      assert.match(row({}), /\| HAProxy reloads; connections stay \|$/);
-      assert.match(row({ secrets: "other" }), /HAProxy reloads; connections stay<br>a secret differs/);
+      assert.match(
+        row({}),
+        /\| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/,
+      );
+      assert.match(
+        row({ secrets: "other" }),
+        /HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end<br>a secret differs/,
+      );
     });
   });
 

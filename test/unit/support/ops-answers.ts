@@ -83,6 +83,7 @@ export const proxyAnswer = ({
   waiting = 0,
   maxwait = 0,
   paused = 0,
+  oldWorkers = [] as string[],
 } = {}) => {
   const servers = (backend: string, up: string[]) =>
     [1, 2, 3].map((n) => `${backend},postgresql${n},0,${up.includes(`postgresql${n}`) ? "UP" : "DOWN"},1`);
@@ -95,6 +96,14 @@ export const proxyAnswer = ({
       "primary,hold,0,no check,1",
       "primary,BACKEND,0,UP,1",
       ...servers("replicas", read),
+    ].join("\n"),
+    workers: [
+      "#<PID>          <type>          <reloads>       <uptime>        <version>",
+      "1162            master          5 [failed: 0]   2d00h02m07s     3.0.11-1+deb13u5",
+      "# workers",
+      "1271            worker          0               0d00h00m00s     3.0.11-1+deb13u5",
+      ...(oldWorkers.length > 0 ? ["# old workers", ...oldWorkers] : []),
+      "# programs",
     ].join("\n"),
     pools: `database,user,cl_active,cl_waiting,sv_active,sv_idle,maxwait\napp,app,12,${waiting},3,7,${maxwait}\napp,app_owner,1,0,0,1,0\npgbouncer,pgbouncer,1,0,0,0,0`,
     paused: pausedAnswer({ paused }),

@@ -1,7 +1,11 @@
 /** How a proxy's daemons take up what needs a restart (cloud-init/converge/haproxy.sh). */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { reactionsInBash } from "../../../../cloud-init/reactions";
+import { tls } from "../../../../settings/tls";
+import { temporaryFolder } from "../../support/bash";
 
 /**
  * Restarts a daemon, and gives what that does.
@@ -61,9 +65,97 @@ function renews(logins: number[], command = "RELOAD"): (string | number | null)[
   return [status, ...stdout.split("\n").filter(Boolean)];
 }
 
+const certificate = "-----BEGIN CERTIFICATE-----\nof the stats page\n\n-----END CERTIFICATE-----\n";
+const key = "-----BEGIN EC PRIVATE KEY-----\nof this node\n-----END EC PRIVATE KEY-----\n";
+
+/**
+ * Gives the worker its certificate, and tells how that ends, each program that was started, and what HAProxy's socket was told.
+ * @param shows the fingerprint of what HAProxy says that it has afterwards
+ */
+function takes(folder: string, shows: string) {
+  const [crt, node, told] = ["server.crt", "node.key", "told"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  writeFileSync(crt, certificate);
+  writeFileSync(node, key);
+  const program = readFileSync(script, "utf8").replaceAll(tls.server, crt).replaceAll(tls.key, node);
+  const { stdout, stderr } = bash(`set -euo pipefail
+    exec 3>&1
+    rm -f ${told}
+    ${program}
+    openssl() { echo "sha1 Fingerprint=AB:CD:EF"; }
+    socat() {
+      echo "socat $*" >&3
+      tee -a ${told} | sed -n 's/^show ssl cert .*/SHA1 FingerPrint: ${shows}/p'
+    }
+    if take_certificate; then echo taken; else echo refused; fi`);
+  assert.equal(stderr, "");
+  return { ...lines(stdout), told: readFileSync(told, "utf8").replaceAll(crt, tls.server) };
+}
+
+/** What the daemons' part of the step does about HAProxy when these files have changed. */
+function follows(changed: string[], { taken = true, leader = true } = {}) {
+  const { status, stdout, stderr } = bash(`set -euo pipefail
+    source ${join(__dirname, "../../../../cloud-init/converge/common.sh")}
+    ${reactionsInBash("haproxy")}
+    source ${script}
+    for name in stage_for_check make_user haproxy find_changes install_machine start_service converge_gate change_authority renew_connections; do
+      eval "$name() { :; }"
+    done
+    for path in ${changed.join(" ")}; do changed[$path]=1; done
+    DATABASE_HOSTS=postgresql1
+    NODE=haproxy1
+    systemctl() { [[ $1 == is-active ]] || echo "$*"; }
+    outdated() { return 1; }
+    curl() { ${leader}; }
+    wait_for() { [[ $2 != *worker ]] || "\${@:3}"; }
+    new_haproxy_pid() { echo "waits for another than $1"; }
+    soon() { :; }
+    say() { :; }
+    in_turn() { echo "turn begins"; "$1"; echo "turn ends"; }
+    take_certificate() { echo "certificate"; ${taken}; }
+    haproxy_pid() { echo 7; }
+    converge`);
+  assert.equal(stderr, "");
+  assert.equal(status, 0);
+  return lines(stdout).lines;
+}
+
+const lines = (text: string) => ({ lines: text.split("\n").filter(Boolean) });
+const script = join(__dirname, "../../../../cloud-init/converge/haproxy.sh");
 const bash = (script: string) => spawnSync("bash", ["-c", script], { encoding: "utf8" });
 
 describe("the converge step of a proxy", () => {
+  const folder = temporaryFolder();
+  const reload = ["kill --kill-whom=main --signal=USR2 haproxy", "waits for another than 7"];
+  const inTurn = ["turn begins", ...reload, "turn ends"];
+
+  it("reloads HAProxy in its turn, and not at all for a certificate that the worker takes", () => {
+    assert.deepEqual(follows(["/etc/haproxy/haproxy.cfg"]), inTurn);
+    assert.deepEqual(follows([tls.server, tls.client]), ["certificate"]);
+    assert.deepEqual(follows([tls.client]), []);
+  });
+  it("reloads it when the worker does not take the certificate, and for what it cannot take", () => {
+    assert.deepEqual(follows([tls.server], { taken: false }), ["certificate", ...inTurn]);
+    assert.deepEqual(follows([tls.server, tls.ca]), inTurn);
+  });
+  it("reloads it without a turn while nobody leads who could give one", () => {
+    assert.deepEqual(follows(["/etc/haproxy/haproxy.cfg"], { leader: false }), reload);
+  });
+
+  it("tells the worker certificate and key on its socket, and believes what it shows then", () => {
+    const { lines: done, told } = takes(folder(), "ABCDEF");
+    assert.equal(done.at(-1), "taken");
+    const payload = (certificate + key).replace("\n\n", "\n");
+    const file = tls.server;
+    assert.equal(told, `set ssl cert ${file} <<\n${payload}\ncommit ssl cert ${file}\nshow ssl cert ${file}\n`);
+    assert.deepEqual([...new Set(done.slice(0, -1))], ["socat -t 5 - /run/haproxy/admin.sock"]);
+    assert.equal(takes(folder(), "123456").lines.at(-1), "refused");
+    assert.equal(takes(folder(), "").lines.at(-1), "refused");
+  });
+
   it("renews PgBouncer's connections when none is being opened, or clients would be turned away", () => {
     const look = ["SHOW POOLS;", "SHOW VERSION;"];
     assert.deepEqual(renews([0]), [0, ...look, "RELOAD;"]);

@@ -38,6 +38,22 @@ describe("pgha status", () => {
     assert.match(notes[0]!, /^haproxy2: pgbouncer had clients .*pgha ssh haproxy2 -- sudo systemctl restart pgbouncer/);
   });
 
+  it("shows HAProxy's old workers, which are not a problem", async () => {
+    const oldWorkers = [
+      "1233            worker          1               0d00h00m43s     3.0.11-1+deb13u5",
+      "1190            worker          3               1d02h03m04s     3.0.11-1+deb13u5",
+    ];
+    const status = await statusWith({ haproxy2: proxyAnswer({ oldWorkers }) });
+    assert.equal(status.whole, true);
+    assert.deepEqual(status.proxies[1]!.haproxy?.oldWorkers, [
+      { pid: 1190, seconds: 93_784 },
+      { pid: 1233, seconds: 43 },
+    ]);
+    const text = formatStatus(status, noFailures);
+    assert.match(text, /^haproxy1 .* 0 +3\.0\.11 /m);
+    assert.match(text, /^haproxy2 .* 2 \(26 h\) +3\.0\.11 /m);
+  });
+
   it("finds no problem with a healthy cluster", async () => {
     const status = await statusWith();
     assert.deepEqual(status.warnings, []);
@@ -75,6 +91,7 @@ describe("pgha status", () => {
       version: "3.0.11",
       write: ["postgresql1"],
       read: ["postgresql2", "postgresql3"],
+      oldWorkers: [],
     });
     assert.deepEqual(status.proxies[0]!.pgbouncer, {
       version: "1.24.1",
@@ -364,7 +381,7 @@ describe("pgha status", () => {
     assert.match(text, /^pgha-dev \(stack dev\) {3}leader postgresql1 {3}timeline 3$/m);
     assert.match(text, /^postgresql2 +quorum_standby +streaming +3 +0 B +quorum +- +17\.6 +4\.1\.4$/m);
     assert.match(text, /^etcd1 +healthy +leader +20\.0 KiB +3\.6\.14$/m);
-    assert.match(text, /^haproxy1 +postgresql1 +postgresql2,postgresql3 +13 +0 +3 +8 +3\.0\.11 +1\.24\.1$/m);
+    assert.match(text, /^haproxy1 +postgresql1 +postgresql2,postgresql3 +13 +0 +3 +8 +0 +3\.0\.11 +1\.24\.1$/m);
     assert.match(text, /^Failed logins in the last hour: none$/m);
     assert.match(text, /^All is well\.$/m);
   });
