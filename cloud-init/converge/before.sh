@@ -36,7 +36,9 @@ put_back() {
 # Says to the other nodes of the role, for a while, that what they are to take up does not work.
 stop_others() {
   local lease
-  lease=$(etcd_ctl lease grant 120 | awk '{ print $2 }') && etcd_ctl put --lease "$lease" "$stops/$NODE" '' >/dev/null || true
+  if lease=$(etcd_ctl lease grant 120 | awk '{ print $2 }'); then
+    etcd_ctl put --lease "$lease" "$stops/$NODE" '' >/dev/null || true
+  fi
 }
 stops=/pgha/$CLUSTER/stopped
 forget_own_stop() { etcd_ctl del "$stops/$NODE" >/dev/null 2>&1 || true; }

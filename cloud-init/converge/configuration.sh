@@ -57,7 +57,7 @@ forget_strangers() {
   local name names what
   names=$(members "[.members[] | select(.host | IN(${known}[]) | not) | .name] | join(\" \")") || return 0
   for name in $names; do
-    for what in done tried stopped; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done
+    for what in "done" tried stopped; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done
   done
 }
 

@@ -145,8 +145,8 @@ lower_values_arrived() {
 generation() {
   (cd "$stage/etc" && cat systemd/system/patroni.service patroni/dynamic.json pgha/tls/ca.crt) | sha256sum | cut -d' ' -f1
 }
-note_done() { note done "$(generation)" && note_tried; }
-all_done() { noted_by_all done "$(generation)" "$1"; }
+note_done() { note "done" "$(generation)" && note_tried; }
+all_done() { noted_by_all "done" "$(generation)" "$1"; }
 
 # Addresses of the database nodes that there are by the settings, in JSON.
 known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
