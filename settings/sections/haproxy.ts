@@ -12,7 +12,8 @@ export const haproxy = z
       .meta(
         told(
           "minutes that an old worker of HAProxy, one that a reload has replaced, goes on with its sessions; then those that are left " +
-            "are cut (`hard-stop-after`). Earlier, the eleventh reload after its own ends it on a proxy of 256 MiB; 25 MiB more allow one more, up to 30.",
+            "are cut (`hard-stop-after`). Earlier, the eleventh reload after its own ends it on a proxy of 256 MiB; 25 MiB more " +
+            "allow one more, up to 30.",
         ),
       ),
   })

@@ -13,10 +13,6 @@ local function ask(path, command)
   return said or ""
 end
 
-local function server_of(backend, name)
-  return core.backends[backend] and core.backends[backend].servers[name]
-end
-
 -- 1. HAProxy ends its checks when it ends its listeners (proxy.c, `do_soft_stop_now`; check.c, `process_chk_conn`), so in an old
 -- worker nothing would cut a session whose server has lost its role or its machine. The new worker does check: a server that it has
 -- found down is marked down in the old one as well, and `on-marked-down shutdown-sessions` does the rest.
@@ -36,7 +32,8 @@ local function follow_new_worker()
     local down = state == "0" and (backend ~= "leaders" or knows_leaders)
     found[key] = down and (found[key] or 0) + 1 or 0
     -- One that the new worker has may be new. What follows another's state does so here, too.
-    local server = server_of(backend, name)
+    local proxy = core.backends[backend]
+    local server = proxy and proxy.servers[name]
     if server and found[key] == looks then server:check_force_down() end
   end
   return 200
@@ -81,9 +78,15 @@ local function give_away_the_rest()
   return 1000
 end
 
+local function look()
+  if core.get_info()["Stopping"] ~= 0 then return follow_new_worker() end
+  return give_away_the_rest()
+end
+
 core.register_task(function()
   while true do
-    local old = core.get_info()["Stopping"] ~= 0
-    core.msleep(old and follow_new_worker() or give_away_the_rest())
+    -- An error, as of memory that is short, must not end this.
+    local done, pause = pcall(look)
+    core.msleep(done and pause or 1000)
   end
 end)
