@@ -81,7 +81,10 @@ describe("summary of a preview", () => {
   it("tells a reload from a restart", () => {
     const [before, after] = [plan(), plan({ haproxy: { maxReplicaLag: 64 } })];
     const row = rowOf(markdownOf(converges("haproxy1", before, after)), "haproxy1");
-    assert.match(row, /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/);
+    assert.match(
+      row,
+      /\| reloaded \| `\/etc\/haproxy\/haproxy.cfg` \| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/,
+    );
   });
 
   it("tells of a secret that it differs and no more", () => {
@@ -115,8 +118,14 @@ describe("summary of a preview", () => {
       const change = converges("haproxy1", before, after, { diffs: ["create", "stdin"] });
       const row = (...diffs: string[]) =>
         rowOf(markdownOf(state("haproxy1", ["is not at these settings"], diffs), change), "haproxy1");
-      assert.match(row("command"), /\| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/);
-      assert.match(row("command", "secrets"), /HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end<br>a secret differs/);
+      assert.match(
+        row("command"),
+        /\| HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end \|$/,
+      );
+      assert.match(
+        row("command", "secrets"),
+        /HAProxy reloads, one proxy at a time; sessions go on in the old worker until they end<br>a secret differs/,
+      );
     });
   });
 
