@@ -65,8 +65,8 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
   guard: () => ({}),
   haproxy: () => ({
     version: "haproxy -v | head -n 1",
-    stat: `echo 'show stat' | timeout ${patience} socat - /run/haproxy/admin.sock`,
-    workers: `echo 'show proc' | timeout ${patience} socat - /run/haproxy/master.sock`,
+    stat: `echo 'show stat' | timeout ${patience} socat -t ${patience} - /run/haproxy/admin.sock`,
+    workers: `echo 'show proc' | timeout ${patience} socat -t ${patience} - /run/haproxy/master.sock`,
     outdated,
   }),
   pgbouncer: () => ({
