@@ -16,6 +16,7 @@ import { Hypervisor } from "./hypervisor";
 import { leftInAws, leftInIncus, refuseSecond, sweep } from "./leftovers";
 import { MetadataService, type Identity } from "./metadata";
 import { startMoto, type Moto } from "./moto";
+import { Order } from "./order";
 import { getParameter } from "./rights";
 
 export interface CloudArgs {
@@ -42,6 +43,7 @@ export class Cloud {
     readonly balancer: Balancer,
     /** What the operator may do: everything, until it is told. */
     readonly authorization: Authorization,
+    private readonly order: Order,
   ) {}
 
   /** @throws Error when another rehearsal is under way on this machine */
@@ -66,9 +68,10 @@ export class Cloud {
       "ssm:GetParameter": getParameter(aws, metadata),
     };
     const authorization = new Authorization(aws, args.region);
-    const layers = [authorization.layer, refusing(refusals), world, gaps(aws)];
+    const order = new Order(aws);
+    const layers = [authorization.layer, refusing(refusals), world, order.layer, gaps(aws)];
     const front: Front = await openFront(moto.url, layers);
-    return new Cloud(args, moto, metadata, front, aws, refusals, mark, new Balancer(aws), authorization);
+    return new Cloud(args, moto, metadata, front, aws, refusals, mark, new Balancer(aws), authorization, order);
   }
 
   /** Where AWS' interfaces are for programs on this machine. */
@@ -84,6 +87,11 @@ export class Cloud {
   /** Refuses the next call of an action, "ec2:RunInstances", as AWS would. */
   refuseOnce(action: string, code: string, message: string): void {
     this.refusals.set(action, new AwsError(code, message));
+  }
+
+  /** What was refused because something else was not made yet, or not gone. */
+  get tooEarly(): string[] {
+    return this.order.tooEarly;
   }
 
   /** What exists in AWS and Incus that a destroyed stack should not have left. */

@@ -67,8 +67,10 @@ export async function ec2Requests(call: Call, { aws, region, account, placement 
   /** In which VPC a network interface is: what a right to it can be held by, for it has no tags. */
   const inVpc = async (type: string, id: string): Promise<Request["context"]> => {
     if (type !== "network-interface") return {};
-    const { NetworkInterfaces = [] } = await aws.ec2.describeNetworkInterfaces({ NetworkInterfaceIds: [id] });
-    return { "ec2:Vpc": arn("vpc", NetworkInterfaces[0]?.VpcId ?? "") };
+    // That of a gateway that was deleted is gone before its address is let go.
+    const of = { Filters: [{ Name: "network-interface-id", Values: [id] }] };
+    const [there] = (await aws.ec2.describeNetworkInterfaces(of)).NetworkInterfaces ?? [];
+    return there ? { "ec2:Vpc": arn("vpc", there.VpcId!) } : {};
   };
 
   const tags = action === "CreateTags" || action === "DeleteTags" ? requestTags(listIn(params, "Tag")) : {};

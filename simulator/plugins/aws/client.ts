@@ -96,3 +96,26 @@ export async function becomes(
     await pause(250, undefined, { signal });
   }
 }
+
+/** What AWS says of what something else still needs, or has not heard of yet. */
+const tooEarly = /^(DependencyViolation|VolumeInUse|ResourceInUse|DeleteConflict)/;
+
+/** Seconds for which a call is tried again. The real plugin does it for 2 to 20 minutes. */
+const patience = 20;
+
+/** Tries again while AWS says that it is too early, as the real plugin does. @param early whether an error says that */
+export async function inTime<T>(
+  attempt: () => Promise<T>,
+  { signal }: { signal: AbortSignal },
+  early: (error: Error) => boolean = ({ name }) => tooEarly.test(name),
+): Promise<T> {
+  const deadline = Date.now() + patience * 1000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!early(error as Error) || Date.now() > deadline) throw error;
+    }
+    await pause(250, undefined, { signal });
+  }
+}

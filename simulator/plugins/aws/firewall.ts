@@ -2,7 +2,7 @@
 import type { IpPermission, SecurityGroupRule, SecurityGroupRuleRequest } from "@aws-sdk/client-ec2";
 import type { Failure, ResourceType } from "../lib/plugin";
 import type { Value, Values } from "../lib/wire";
-import { ec2, found, gone } from "./client";
+import { ec2, found, gone, inTime } from "./client";
 import { allTags, observedTags, specification, tagged, tagMap } from "./tags";
 
 const text = { type: "string" } as const;
@@ -54,9 +54,10 @@ export const SecurityGroup: ResourceType = tagged({
     const there = await group(id);
     return there && observedTags(tagMap(there.Tags));
   },
-  async delete(inputs, _state, { id }) {
+  async delete(inputs, _state, context) {
+    const { id } = context;
     if (inputs.revokeRulesOnDelete && (await group(id))) await revoke(id, await rulesOf(id));
-    await gone(ec2().deleteSecurityGroup({ GroupId: id }));
+    await inTime(() => gone(ec2().deleteSecurityGroup({ GroupId: id })), context);
   },
 });
 

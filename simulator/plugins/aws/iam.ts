@@ -1,7 +1,7 @@
 // Roles, their policies, and the profiles by which instances take them.
 import type { ResourceType } from "../lib/plugin";
 import type { Value } from "../lib/wire";
-import { found, gone, iam } from "./client";
+import { found, gone, iam, inTime } from "./client";
 import { allTags, observedTags, tagged, tagList, tagMap, type Tagger } from "./tags";
 
 const named = { type: "string", required: true, replaces: true } as const;
@@ -68,7 +68,7 @@ export const Role: ResourceType = tagged(
         ...observedTags(tagMap(role.Tags)),
       };
     },
-    delete: (_inputs, _state, { id }) => gone(iam().deleteRole({ RoleName: id })),
+    delete: (_inputs, _state, context) => inTime(() => gone(iam().deleteRole({ RoleName: context.id })), context),
   },
   roleTags,
 );

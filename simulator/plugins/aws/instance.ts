@@ -2,7 +2,7 @@
 import type { RunInstancesCommandInput, _InstanceType } from "@aws-sdk/client-ec2";
 import type { Observed, ResourceType } from "../lib/plugin";
 import type { Values } from "../lib/wire";
-import { ec2, found, gone } from "./client";
+import { ec2, found, gone, inTime } from "./client";
 import { changeInPlace, changeStopped, tagRoot } from "./instance-change";
 import { instanceInputs } from "./instance-inputs";
 import { describe, stateIs } from "./instance-state";
@@ -88,7 +88,10 @@ export const Instance: ResourceType = tagged({
   inputs: instanceInputs,
   computed: ["arn", "instanceState", "privateDns", "publicIp", "publicDns", "primaryNetworkInterfaceId", "privateIp"],
   async create(inputs, context) {
-    const made = await ec2().runInstances(await request(inputs));
+    const asked = await request(inputs);
+    // EC2 hears of a new profile later than IAM.
+    const unheard = ({ message }: Error) => message.includes("Invalid IAM Instance Profile");
+    const made = await inTime(() => ec2().runInstances(asked), context, unheard);
     const id = made.Instances![0]!.InstanceId!;
     await stateIs(id, "running", context);
     await tagRoot(id, inputs);

@@ -1,7 +1,7 @@
 // A VPC with its subnets and gateways.
-import type { ResourceType } from "../lib/plugin";
+import type { Context, ResourceType } from "../lib/plugin";
 import type { Values } from "../lib/wire";
-import { becomes, ec2, found, gone, isGone } from "./client";
+import { becomes, ec2, found, gone, inTime, isGone } from "./client";
 import { allTags, observedTags, specification, tagged, tagMap } from "./tags";
 
 const text = { type: "string" } as const;
@@ -50,7 +50,7 @@ export const Vpc: ResourceType = tagged({
       ...observedTags(tagMap(vpc.Tags)),
     };
   },
-  delete: (_inputs, _state, { id }) => gone(ec2().deleteVpc({ VpcId: id })),
+  delete: (_inputs, _state, context) => inTime(() => gone(ec2().deleteVpc({ VpcId: context.id })), context),
 });
 
 async function vpcOutputs(id: string, owner: string | undefined): Promise<Values> {
@@ -100,12 +100,13 @@ export const Subnet: ResourceType = tagged({
     if (!subnet) return undefined;
     return { mapPublicIpOnLaunch: subnet.MapPublicIpOnLaunch ?? false, ...observedTags(tagMap(subnet.Tags)) };
   },
-  delete: (_inputs, _state, { id }) => gone(ec2().deleteSubnet({ SubnetId: id })),
+  delete: (_inputs, _state, context) => inTime(() => gone(ec2().deleteSubnet({ SubnetId: context.id })), context),
 });
 
-async function detach(id: string, vpc: unknown): Promise<void> {
+async function detach(vpc: unknown, context: Context): Promise<void> {
+  const request = { InternetGatewayId: context.id, VpcId: String(vpc) };
   try {
-    await ec2().detachInternetGateway({ InternetGatewayId: id, VpcId: String(vpc) });
+    await inTime(() => ec2().detachInternetGateway(request), context);
   } catch (error) {
     if (!isGone(error) && (error as Error).name !== "Gateway.NotAttached") throw error;
   }
@@ -122,10 +123,11 @@ export const InternetGateway: ResourceType = tagged({
     if (inputs.vpcId) await ec2().attachInternetGateway({ InternetGatewayId: id, VpcId: String(inputs.vpcId) });
     return { id, outputs: { arn: `arn:aws:ec2:::internet-gateway/${id}`, ownerId: made!.OwnerId } };
   },
-  async update(inputs, state, { id }) {
+  async update(inputs, state, context) {
     if (inputs.vpcId !== state.vpcId) {
-      if (state.vpcId) await detach(id, state.vpcId);
-      if (inputs.vpcId) await ec2().attachInternetGateway({ InternetGatewayId: id, VpcId: String(inputs.vpcId) });
+      if (state.vpcId) await detach(state.vpcId, context);
+      if (inputs.vpcId)
+        await ec2().attachInternetGateway({ InternetGatewayId: context.id, VpcId: String(inputs.vpcId) });
     }
     return state;
   },
@@ -135,9 +137,9 @@ export const InternetGateway: ResourceType = tagged({
     if (!gateway) return undefined;
     return { vpcId: gateway.Attachments?.[0]?.VpcId, ...observedTags(tagMap(gateway.Tags)) };
   },
-  async delete(inputs, _state, { id }) {
-    if (inputs.vpcId) await detach(id, inputs.vpcId);
-    await gone(ec2().deleteInternetGateway({ InternetGatewayId: id }));
+  async delete(inputs, _state, context) {
+    if (inputs.vpcId) await detach(inputs.vpcId, context);
+    await gone(ec2().deleteInternetGateway({ InternetGatewayId: context.id }));
   },
 });
 

@@ -2,7 +2,7 @@
 import type { ResourceType } from "../lib/plugin";
 import type { Value, Values } from "../lib/wire";
 import { balancerTags, tagsOf } from "./balancer";
-import { elb, found, gone } from "./client";
+import { elb, found, gone, inTime } from "./client";
 import { allTags, tagged, tagList } from "./tags";
 
 const named = { type: "string", required: true, replaces: true } as const;
@@ -102,7 +102,8 @@ export const TargetGroup: ResourceType = tagged(
       return state;
     },
     read: async (_state, { id }) => ((await describe(id)) ? tagsOf(id) : undefined),
-    delete: (_inputs, _state, { id }) => gone(elb().deleteTargetGroup({ TargetGroupArn: id })),
+    delete: (_inputs, _state, context) =>
+      inTime(() => gone(elb().deleteTargetGroup({ TargetGroupArn: context.id })), context),
   },
   balancerTags,
 );

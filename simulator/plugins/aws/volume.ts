@@ -1,7 +1,7 @@
 // Disks, and their attachment to instances.
 import type { ResourceType } from "../lib/plugin";
 import type { Value, Values } from "../lib/wire";
-import { becomes, ec2, found, gone } from "./client";
+import { becomes, ec2, found, gone, inTime } from "./client";
 import { describe as instance, stateIs } from "./instance-state";
 import { allTags, observedTags, specification, tagged, tagMap } from "./tags";
 
@@ -71,7 +71,7 @@ export const Volume: ResourceType = tagged({
       ...observedTags(tagMap(there.Tags)),
     };
   },
-  delete: (_inputs, _state, { id }) => gone(ec2().deleteVolume({ VolumeId: id })),
+  delete: (_inputs, _state, context) => inTime(() => gone(ec2().deleteVolume({ VolumeId: context.id })), context),
 });
 
 const attachment = async (volume: Value, machine: Value) =>

@@ -22,9 +22,14 @@ export async function dial(connection: Connection, context: Context): Promise<Cl
       handshake(await tcpSocket(proxy, context), proxyConfig, proxy, context),
     );
     try {
-      const client = await withRetry("Dial from proxy", connection, context, async () =>
-        handshake(await forwarded(bastion, connection), config, connection, context),
-      );
+      const channel = await withRetry("Dial from proxy", connection, context, () => forwarded(bastion, connection));
+      // As the real plugin: it tries again on the same connection, which bears one handshake. So the first that fails is the end.
+      let used = false;
+      const client = await withRetry("Dial", connection, context, async () => {
+        if (used) throw new Error("ssh: handshake failed: EOF");
+        used = true;
+        return handshake(channel, config, connection, context);
+      });
       client.once("close", () => bastion.end());
       return client;
     } catch (error) {

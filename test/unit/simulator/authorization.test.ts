@@ -14,6 +14,10 @@ const deployment = (aws: Record<string, unknown> = {}) => ({
 });
 const tags = [{ Key: "pgha:cluster", Value: "pgha-x" }];
 
+const everything: Policy[] = [
+  { Version: "2012-10-17", Statement: [{ Sid: "All", Effect: "Allow", Action: "*", Resource: "*" }] },
+];
+
 /** The policies without one action. */
 const without = (policies: Policy[], action: string): Policy[] =>
   policies.map((policy) => ({
@@ -103,6 +107,17 @@ describe("what the operator may do in a rehearsal", function () {
     authorization.allowOnly(async () => all);
     await assert.rejects(disk(`${kmsKey}-of-others`), /not authorized to perform: kms:Decrypt/);
     await disk(kmsKey);
+  });
+
+  it("lets the address of a deleted gateway go, whose network interface is gone already", async () => {
+    const { ec2 } = stage.clients;
+    authorization.allowOnly(async () => everything);
+    const { AllocationId } = await ec2.allocateAddress({ Domain: "vpc" });
+    const { NetworkInterface } = await ec2.createNetworkInterface({ SubnetId: place.Subnets[0]! });
+    const { NetworkInterfaceId: gone } = NetworkInterface!;
+    const { AssociationId } = await ec2.associateAddress({ AllocationId, NetworkInterfaceId: gone });
+    await ec2.deleteNetworkInterface({ NetworkInterfaceId: gone });
+    await ec2.disassociateAddress({ AssociationId });
   });
 
   it("asks of a machine's groups for its network interface, and in whose VPC that is", async () => {

@@ -7,6 +7,7 @@ import { openFront, type Front, type Layer } from "../../../simulator/cloud/fron
 import { gaps } from "../../../simulator/cloud/gaps";
 import { withMoto } from "../../../scripts/setup/moto";
 import { startMoto, type Moto } from "../../../simulator/cloud/moto";
+import { Order } from "../../../simulator/cloud/order";
 import { services } from "../../../simulator/plugins/aws/settings";
 import type { Engine } from "../../../simulator/plugins/engine";
 import type { Values } from "../../../simulator/plugins/lib/wire";
@@ -24,6 +25,8 @@ export class AwsStage {
     readonly provider: Engine,
     /** To look at what is there without it. */
     readonly clients: Clients,
+    /** In which order things come and go. */
+    readonly order: Order,
   ) {}
 
   /** Where AWS' interfaces are. */
@@ -38,9 +41,10 @@ export class AwsStage {
     const [moto, provider] = await Promise.all([startMoto(withMoto(), logs), folder.start("aws")]);
     // No machines, but all else that moto lacks.
     const clients = clientsOf(moto.url, region);
-    const front = await openFront(moto.url, [...before(clients), gaps(clients)]);
+    const order = new Order(clients, { shutdown: 700, arrival: 300 });
+    const front = await openFront(moto.url, [...before(clients), order.layer, gaps(clients)]);
     const url = `http://127.0.0.1:${front.port}`;
-    const stage = new AwsStage(logs, folder, moto, front, provider, clientsOf(url, region));
+    const stage = new AwsStage(logs, folder, moto, front, provider, clientsOf(url, region), order);
     await provider.configure(stage.settings());
     return stage;
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { Engine, type Resource } from "../../../../simulator/plugins/engine";
 import { isUnknown, type Values } from "../../../../simulator/plugins/lib/wire";
@@ -128,6 +128,33 @@ describe("stand-in plugin command", function () {
   it("goes through a proxy", async () => {
     const made = await run({ create: "echo through" }, { proxy: connection });
     assert.equal(made.state.stdout, "through");
+  });
+
+  /** A way to the SSH server that ends its first connection, as a machine does that is rebooting. */
+  async function flaky() {
+    let connections = 0;
+    const server = createServer((client) => {
+      if (++connections === 1) return client.destroy();
+      const through = connect(sshd.port, "127.0.0.1");
+      client.on("error", () => through.destroy()).pipe(through);
+      through.on("error", () => client.destroy()).pipe(client);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return { server, port: (server.address() as { port: number }).port, connections: () => connections };
+  }
+
+  it("dials anew after a handshake that failed, but through a proxy shakes hands again on what has ended, as the real one", async () => {
+    const direct = await flaky();
+    const made = await run({ create: "echo up" }, { port: direct.port, dialErrorLimit: 2 });
+    assert.equal(made.state.stdout, "up");
+    direct.server.close();
+    const behind = await flaky();
+    await assert.rejects(
+      run({ create: "echo up" }, { port: behind.port, dialErrorLimit: 2, proxy: connection }),
+      /proxy: after 2 failed attempts: ssh: handshake failed: EOF/,
+    );
+    assert.equal(behind.connections(), 1);
+    behind.server.close();
   });
 
   it("dials again until the server is there, within the limit and the timeout", async () => {
