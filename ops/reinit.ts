@@ -3,10 +3,10 @@ import { dataDirectory } from "../cloud-init/services/patroni/files";
 import { patroniCurl, type Reached } from "./ask";
 import { nodeNamed } from "./cluster";
 import { confirmed } from "./confirm";
+import { askDecision } from "./decide";
 import { exitCode, OpsError } from "./errors";
-import { clusterUnfit, Refused } from "./refusal";
-import { getStatus, type Status } from "./status";
-import { isSynchronous } from "./status/assess";
+import { Refused } from "./refusal";
+import { getStatus } from "./status";
 import { leaveTrail } from "./trail";
 
 /** How long a copy may stand still, seconds. */
@@ -14,31 +14,12 @@ const patience = 180;
 /** Pause between two looks, milliseconds. */
 const lookEvery = 1000;
 
-/**
- * Judges whether a standby's data may be deleted and copied again.
- * @throws OpsError with all that speaks against it
- */
-export function judgeReinit(status: Status, name: string, synchronous: boolean): void {
-  const { leader, database } = status;
-  const node = database.find((one) => one.name === name);
-  if (!node) throw new OpsError(`${name} is no database node; there are ${database.map((one) => one.name).join(", ")}`);
-  const said: string[] = [];
-  if (!node.reachable) said.push(`${name} is unreachable: ${node.problem}`);
-  if (!leader) said.push("nobody leads, so there is nothing to copy");
-  if (leader === name) said.push(`${name} leads; \`pgha switchover\` first`);
-  said.push(...clusterUnfit(status));
-  const others = database.filter((one) => one.name !== name && isSynchronous(one));
-  if (synchronous && leader !== name && isSynchronous(node) && others.length === 0)
-    said.push(`${name} is the only standby that confirms commits: writes would wait until its copy is complete`);
-  if (said.length > 0) throw new Refused("reinit", said);
-}
-
 /** `pgha reinit NODE`. */
 export async function reinitCommand(reached: Reached, name: string, options: { yes?: boolean }): Promise<number> {
   const { cluster, runner } = reached;
-  const status = await getStatus(reached);
-  judgeReinit(status, name, cluster.facts.synchronous === "quorum");
-  const question = `Delete the data of ${name}, and copy that of ${status.leader} to it? Writes go on.`;
+  const { go, reasons } = await askDecision(reached, "reinit", name);
+  if (!go) throw new Refused("reinit", reasons);
+  const question = `Delete the data of ${name}, and copy that of the leader to it? Writes go on.`;
   if (!options.yes && !(await confirmed(question, "a reinit"))) {
     console.log("Nothing was changed.");
     return exitCode.bad;

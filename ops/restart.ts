@@ -1,12 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { notBelowLeader } from "../cloud-init/services/patroni/leader-first";
 import { askLeader, etcdctl, etcdEndpoint, parseJson, patroniCurl, type Reached } from "./ask";
 import { nodeNamed, nodesOf } from "./cluster";
 import { confirmed } from "./confirm";
+import { askDecision, decide, type Decision, type Reason, type RestartOrder } from "./decide";
 import { exitCode, OpsError } from "./errors";
-import { clusterUnfit, Refused } from "./refusal";
-import { getStatus, type DatabaseNode, type Status } from "./status";
-import { isSynchronous } from "./status/assess";
+import { quote } from "./process";
+import { Refused } from "./refusal";
 import { withPools } from "./switchover/command";
 import { performSwitchover } from "./switchover/perform";
 import { prepareSwitchover } from "./switchover/plan";
@@ -19,54 +18,16 @@ const turnLimit = 300;
 /** Pause between two looks, milliseconds. */
 const lookEvery = 500;
 
-/** Who restarts, and in which order. */
-export interface RestartPlan {
-  order: string[];
-  leader: string;
-  /** The leader restarts first and where it is: a parameter is lowered that a standby may not have lower than its leader. */
-  leaderFirst: boolean;
-}
-
-/** What waits for a restart, as Patroni tells it (`GET /patroni`, `pending_restart_reason`). */
-export type PendingReason = Record<string, { old_value: string; new_value: string }>;
-
-/**
- * Plans the restarts: standbys one by one, the leader last.
- * @param reason of the leader's pending restart
- * @throws OpsError with all that speaks against it
- */
-export function planRestart(status: Status, synchronous: boolean, reason: PendingReason): RestartPlan {
-  const { leader, database } = status;
-  const said = database.flatMap((node) => notWell(node, status, synchronous));
-  if (!leader) said.unshift("nobody leads");
-  said.push(...clusterUnfit(status));
-  if (said.length > 0 || !leader) throw new Refused("restart", said);
-  const leaderFirst = Object.entries(reason).some(
-    ([name, { old_value, new_value }]) => notBelowLeader.includes(name) && Number(new_value) < Number(old_value),
-  );
-  const due = database.filter(({ pendingRestart }) => pendingRestart).map(({ name }) => name);
-  const standbys = due.filter((name) => name !== leader);
-  const last = due.filter((name) => name === leader);
-  return { order: leaderFirst ? [...last, ...standbys] : [...standbys, ...last], leader, leaderFirst };
-}
-
-/** Why a node is not as it must be before another one restarts. */
-function notWell(node: DatabaseNode, { leader }: Pick<Status, "leader">, synchronous: boolean): string[] {
-  const { name, problem, state } = node;
-  if (problem) return [`${name}: ${problem}`];
-  if (name === leader) return state === "running" ? [] : [`${name} leads but is ${state}`];
-  if (state !== "streaming") return [`${name} is ${state ?? "not a member"}, not streaming`];
-  return synchronous && !isSynchronous(node) ? [`${name} is not synchronous`] : [];
-}
-
 /** `pgha restart`. */
 export async function restartCommand(reached: Reached, options: { yes?: boolean }): Promise<number> {
-  const { order, leader, leaderFirst } = await prepare(reached);
+  const plan = await askOrder(reached);
+  const { order, leader_first: leaderFirst } = plan;
+  if (plan.reasons.length > 0) throw new Refused("restart", plan.reasons);
   if (order.length === 0) {
     console.log("Nothing waits for a restart.");
     return exitCode.ok;
   }
-  const question = `Restart PostgreSQL on ${order.join(", then ")}? ${stall(reached, { order, leader, leaderFirst })}`;
+  const question = `Restart PostgreSQL on ${order.join(", then ")}? ${stall(reached, plan)}`;
   if (!options.yes && !(await confirmed(question, "a restart"))) {
     console.log("Nothing was changed.");
     return exitCode.bad;
@@ -84,23 +45,17 @@ export async function restartCommand(reached: Reached, options: { yes?: boolean 
   return exitCode.ok;
 }
 
-const isPending = async (reached: Reached, name: string) =>
-  (await getStatus(reached)).database.some((node) => node.name === name && node.pendingRestart);
+const askOrder = (reached: Reached) => askDecision<RestartOrder>(reached, "order");
 
-async function prepare(reached: Reached): Promise<RestartPlan> {
-  const synchronous = reached.cluster.facts.synchronous === "quorum";
-  const status = await getStatus(reached);
-  const node = nodesOf(reached.cluster, "postgresql").find(({ name }) => name === status.leader);
-  const answer = node && (await reached.runner.run(node.name, patroniCurl(node, "/patroni")));
-  const own = parseJson<{ pending_restart_reason?: PendingReason }>(answer?.stdout ?? "");
-  return planRestart(status, synchronous, own?.pending_restart_reason ?? {});
-}
+const isPending = async (reached: Reached, name: string) => (await askOrder(reached)).order.includes(name);
 
-function stall({ cluster }: Reached, { order, leader, leaderFirst }: RestartPlan): string {
+function stall({ cluster }: Reached, { order, leader, leader_first: leaderFirst }: RestartOrder): string {
   const single = cluster.facts.synchronous === "quorum" && nodesOf(cluster, "postgresql").length < 3;
   if (leaderFirst) return "A parameter is lowered, so the leader restarts in place: writes stall meanwhile.";
   if (single) return "Writes stall while the only standby restarts.";
-  return order.includes(leader) ? "The leader hands over first: writes stall for about a second." : "Writes go on.";
+  return leader && order.includes(leader)
+    ? "The leader hands over first: writes stall for about a second."
+    : "Writes go on.";
 }
 
 async function giveWay(reached: Reached): Promise<void> {
@@ -109,7 +64,7 @@ async function giveWay(reached: Reached): Promise<void> {
   console.log(`${done.to} leads now, ${done.from} follows.`);
 }
 
-/** Restarts PostgreSQL on a node, in its turn among all that `pulumi up` may be restarting. */
+/** Restarts PostgreSQL on a node, in its turn among all that `pulumi up` may be restarting, and if it may be then. */
 async function restartNode(reached: Reached, name: string): Promise<void> {
   const { cluster, runner } = reached;
   const node = nodeNamed(cluster, name);
@@ -118,27 +73,27 @@ async function restartNode(reached: Reached, name: string): Promise<void> {
   const restart = patroniCurl(node, "/restart", `-f -o /dev/null --max-time ${backLimit} -X POST ${body}`);
   // The same turn as in the converge step (converge/common.sh).
   const turn = etcdctl(endpoints, `lock --ttl 15 -- /pgha/${cluster.facts.name}/turn`);
-  const { code, stderr, unreachable } = await runner.run(name, `timeout ${turnLimit} ${turn} ${restart}`, {
+  const inTurn = `bash -c ${quote(`${decide("restart", name)} && ${restart}`)}`;
+  const { code, stdout, stderr, unreachable } = await runner.run(name, `timeout ${turnLimit} ${turn} ${inTurn}`, {
     timeout: (turnLimit + 10) * 1000,
   });
-  if (code !== 0) {
-    const why = unreachable ?? (stderr.trim().split("\n").at(-1) || `exit code ${code}`);
-    throw new OpsError(`${name} was not restarted: ${why}; \`pgha logs ${name}\` shows more`, exitCode.bad);
-  }
+  if (code === 0) return;
+  const decision = parseJson<Decision>(stdout);
+  const against = decision?.go === false && inWords(decision.reasons);
+  const why = against || (unreachable ?? (stderr.trim().split("\n").at(-1) || `exit code ${code}`));
+  throw new OpsError(`${name} was not restarted: ${why}; \`pgha logs ${name}\` shows more`, exitCode.bad);
 }
 
+/** Waits until every node is well, and this one waits for a restart no more. */
 async function becomesWell(reached: Reached, name: string): Promise<void> {
-  const synchronous = reached.cluster.facts.synchronous === "quorum";
-  let complaints: string[] = [];
+  let reasons: Reason[] = [];
   for (const deadline = Date.now() + backLimit * 1000; Date.now() < deadline; await pause(lookEvery)) {
-    const status = await getStatus(reached);
-    complaints = status.database.flatMap((node) => notWell(node, status, synchronous));
-    if (status.database.some((node) => node.name === name && node.pendingRestart))
-      complaints.push(`${name} still waits for a restart`);
-    if (complaints.length === 0 && status.leader) return;
+    const answer = await askOrder(reached);
+    reasons = answer.reasons;
+    if (answer.order.includes(name)) reasons.push({ text: `${name} still waits for a restart` });
+    if (reasons.length === 0) return;
   }
-  throw new OpsError(
-    `not healthy within ${backLimit} s of the restart of ${name}: ${complaints.join("; ")}`,
-    exitCode.bad,
-  );
+  throw new OpsError(`not healthy within ${backLimit} s of the restart of ${name}: ${inWords(reasons)}`, exitCode.bad);
 }
+
+const inWords = (reasons: Reason[]) => reasons.map(({ text }) => text).join("; ");

@@ -25,7 +25,7 @@ note_tried() { note tried "$(tried)"; }
 
 # Nodes that do not answer are not waited for for ever: they try it when they are back.
 propose() {
-  soon 120 unless_stopped noted_by_all tried "$(tried)" true
+  soon 120 unless_stopped noted_by_all tried "$(tried)"
   dynamic_in_place || put_dynamic
 }
 
@@ -43,10 +43,10 @@ taken_up() {
 
 # What each node notes in etcd for the others.
 note() { etcd_ctl put "/pgha/$CLUSTER/$1/$NODE" "$2" >/dev/null; }
-# noted_by_all WHAT VALUE JQ: have all other members that the expression selects noted this value?
+# noted_by_all WHAT VALUE: have all other members noted this value?
 noted_by_all() {
   local name names
-  names=$(members "[.members[] | select(.name != \"$NODE\" and $3) | .name] | join(\" \")") || return
+  names=$(members "[.members[] | select(.name != \"$NODE\") | .name] | join(\" \")") || return
   for name in $names; do
     [[ $(etcd_ctl get --print-value-only "/pgha/$CLUSTER/$1/$name" 2>/dev/null) == "$2" ]] || return
   done
@@ -54,7 +54,8 @@ noted_by_all() {
 
 # Nodes that the settings know no more leave nothing here. Their machines go when all others are at their settings.
 forget_strangers() {
-  local name names what
+  local name names what known
+  known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
   names=$(members "[.members[] | select(.host | IN(${known}[]) | not) | .name] | join(\" \")") || return 0
   for name in $names; do
     for what in "done" tried stopped; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done

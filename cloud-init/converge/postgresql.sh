@@ -122,13 +122,19 @@ sql_in_place() {
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
 due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
 
+# decide QUESTION...: who may go next is known by decide.py, as by the operator's commands. Keeps its answer; succeeds when it may be done.
+decide() { answer=$(/usr/local/lib/pgha/decide.py "$@" 2>"$stage/.decide"); }
+answered() { [[ -n $answer ]] && jq -cer "$1" <<<"$answer"; }
+# Nothing speaks against it, nor for waiting a while.
+decide_freely() { decide "$@" && answered '.reasons == []' >/dev/null; }
+may_go() { [[ $(answered .go) == true ]]; }
+why_not() { answered '[.reasons[].text] | join("; ")' || tail -n 1 "$stage/.decide"; }
+
 # Parameters that a standby may not have lower than its leader and that are lowered now, with their new values. Then the
 # leader must go first. Names as pg_controldata has them.
 lowered_parameters() {
-  own_state '.pending_restart_reason // {} | to_entries | map(
-    select(.key | IN("max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"))
-    | select((.value.new_value | tonumber) < (.value.old_value | tonumber))
-    | "\(.key | sub("transactions?$"; "xact") | sub("prepared_xact"; "prepared_xacts")) \(.value.new_value)") | join("\n")'
+  decide order || true
+  answered ".lowered.$NODE // {} | to_entries[] | \"\(.key) \(.value)\"" || true
 }
 lowered() { [[ -n $(lowered_parameters) ]]; }
 # The leader's lower values have reached this standby: only then does PostgreSQL start with them here.
@@ -146,47 +152,20 @@ generation() {
   (cd "$stage/etc" && cat systemd/system/patroni.service patroni/dynamic.json pgha/tls/ca.crt) | sha256sum | cut -d' ' -f1
 }
 note_done() { note "done" "$(generation)" && note_tried; }
-all_done() { noted_by_all "done" "$(generation)" "$1"; }
+all_done() { noted_by_all "done" "$(generation)"; }
 
-# Addresses of the database nodes that there are by the settings, in JSON.
-known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
-
-# jq: may this member take over, and confirm commits?
-if [[ $SYNCHRONOUS == off ]]; then fit='.role == "replica"'; else fit='(.role == "quorum_standby" or .role == "sync_standby")'; fi
-fit+=' and .state == "streaming"'
-# The other standbys. One that has just restarted counts for a synchronous one again a round or two later.
-others=".members[] | select(.role != \"leader\" and .name != \"$NODE\")"
-all_up() { members "[$others | select(.host | IN(${known}[]))] | length == (${known} | length) - 2 and all($fit)" >/dev/null; }
-some_fit_if_any() { members "[$others] | any($fit) or (${known} | length) < 3" >/dev/null; }
-all_fit() { members "[$others] | all($fit)" >/dev/null; }
-
-# A member that was in failsafe mode within the last ttl does not see a free leader key (ha.py, Failsafe.leader).
-no_failsafe() {
-  local url
-  for url in $(members '.members[].api_url'); do
-    [[ $(rest "$url" 2>/dev/null | jq '.failsafe_mode_is_active') != true ]] || return
-  done
-}
-
-# switchover_from LEADER FIT: what to ask Patroni for, so that a member that is fit (jq) leads; fails when none is. It names none if any
-# may do it: the others would sleep for 2 s before they follow one that is named, and nothing is confirmed meanwhile (Patroni 4.1.5,
-# ha.py, process_unhealthy_cluster). With one that is not fit among them Patroni might choose that, or refuse.
-switchover_from() {
-  members "[.members[] | select(.name != \"$1\")] as \$all | [\$all[] | select($2)] as \$fit | select(\$fit != []) | {leader: \"$1\"}
-    + if \$fit == \$all and (\$fit | length) > 1 then {} else {candidate: \$fit[0].name} end | tojson"
-}
 request_switchover() {
   rest -o /dev/null --max-time 60 -X POST -H 'Content-Type: application/json' -d "$1" "$patroni_url/switchover"
 }
 
-# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused.
+# The leader gives way before it restarts: to a synchronous standby, so that nothing is lost and nothing is refused. A standby that has just
+# restarted counts for one again a round or two later; what remains of failsafe mode goes by itself.
 give_way() (
   flock -w 60 9 || fail "must restart, but a switchover has been under way for 60 s"
   is_leader || exit 0
-  soon 30 all_fit
-  soon 30 no_failsafe
-  request=$(switchover_from "$NODE" "$fit") ||
-    fail "must restart, but no synchronous standby can take over; see patronictl list"
+  soon 30 decide_freely switchover --from "$NODE"
+  may_go || soon 30 decide switchover --from "$NODE"
+  request=$(answered .request) || fail "must restart, but no other node may take over: $(why_not)"
   say "gives way: $request"
   request_switchover "$request" ||
     fail "Patroni did not switch over; its journal says why"
@@ -196,20 +175,20 @@ not_leader_but_healthy() { ! is_leader && healthy; }
 
 # A leader that the settings know no more hands over before its machine goes. Any other node asks it to.
 no_stranger_leads() {
-  [[ -n $(stranger) ]] || return 0
+  if decide stranger && ! answered .request >/dev/null; then return 0; fi
   in_turn relieve_stranger
   return 1
 }
-# Its name; empty: there is none, or nobody leads.
-stranger() {
-  members "[.members[] | select(.role == \"leader\" and (.host | IN(${known}[]) | not)) | .name] | first // \"\""
-}
 relieve_stranger() {
-  local leader request
-  leader=$(stranger) && [[ -n $leader ]] || return 0
-  soon 30 members ".members | all(.name == \"$leader\" or $fit)" >/dev/null
-  request=$(switchover_from "$leader" "(.host | IN(${known}[])) and $fit") || { sleep 1 && return; }
-  say "$leader, which is to go, gives way: $request"
+  local request
+  soon 30 decide_freely stranger
+  if ! request=$(answered .request); then
+    if may_go; then return; fi
+    say "the leader is to go, but no other node may take over: $(why_not)"
+    sleep 1
+    return
+  fi
+  say "the leader, which is to go, gives way: $request"
   request_switchover "$request" || sleep 1
 }
 
@@ -217,10 +196,11 @@ restart_postgresql() {
   local begun
   begun=$(date +%s)
   if is_leader && ! lowered; then give_way; fi
-  # Commits go on while a standby restarts if another confirms them. A node that is being copied may take hours.
-  if ! is_leader; then
-    soon 120 all_up
-    wait_for 30 "another standby to confirm commits before this one restarts" some_fit_if_any
+  # That all others are well is worth a while. A node that is being copied may take hours.
+  if due; then
+    soon 120 decide_freely restart "$NODE"
+    may_go || soon 30 decide restart "$NODE"
+    may_go || fail "must restart, but may not: $(why_not)"
   fi
   if [[ -n ${restart_patroni:-} ]]; then
     systemctl restart patroni
@@ -255,13 +235,10 @@ restart_unless_stopped() { unless_stopped restart_among_still_proxies; }
 # Replicas one by one, the leader last and after it has given way; the other way round, and in place, when it must go first.
 restart_when_due() {
   if due; then
-    if lowered; then
-      if ! is_leader; then
-        wait_for 900 "the leader to restart first, for a parameter is lowered" unless_stopped all_done '.role == "leader"'
-        wait_for 120 "the leader's lower values to arrive" lower_values_arrived
-      fi
-    elif is_leader; then
-      wait_for 900 "the replicas to restart first" unless_stopped all_done true
+    if is_leader; then
+      lowered || wait_for 900 "the replicas to restart first" unless_stopped all_done
+    elif lowered; then
+      wait_for 900 "the leader to restart first, for a parameter is lowered" unless_stopped lower_values_arrived
     fi
     in_turn restart_unless_stopped
   fi

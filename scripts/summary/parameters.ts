@@ -1,5 +1,5 @@
 /** Which of PostgreSQL's parameters a running server takes up, and which need a restart. */
-import { notBelowLeader } from "../../cloud-init/services/patroni/leader-first";
+import { notBelowLeader } from "../../cloud-init/services/patroni/decide";
 import { catalogue, knownName } from "../../settings/parameters/catalogue";
 
 /** By the catalogue of PostgreSQL's parameters; those of an extension depend on whether its library is loaded. */
@@ -29,7 +29,7 @@ export function parameterChange(before: string, after: string): ParameterChange 
     changed,
     restart: changed.filter(needsRestart),
     unsure: changed.filter((name) => name.includes(".")),
-    leaderFirst: notBelowLeader.some((name) => Number(now[name]) < Number(old[name])),
+    leaderFirst: Object.keys(notBelowLeader).some((name) => Number(now[name]) < Number(old[name])),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Node, Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
 import { guardProgram } from "../guard/files";
 import { hardened, type Needs } from "../../hardening";
+import { decideFiles } from "./decide";
 import { memoryParameters } from "./memory";
 import { pinned, pinnedByPatroni } from "./pinned";
 import { programFile, programs } from "../../program";
@@ -283,6 +284,7 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
     },
     programFile(`patroni/${logFilter}`),
     programFile("patroni/trial.py"),
+    ...decideFiles(plan, node),
     { path: "/etc/systemd/system/patroni.service", owner: "root:root", mode: "0644", content: service },
   ];
 }

@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { notBelowLeader } from "../../../cloud-init/services/patroni/leader-first";
+import type { RestartOrder } from "../../../ops/decide";
 import { OpsError } from "../../../ops/errors";
-import { restartCommand, type PendingReason } from "../../../ops/restart";
-import { databaseAnswer, etcdAnswer, patroniCluster, pausedAnswer, wholeAnswers } from "../support/ops-answers";
-import { fakeReached, unreachable, type Answer } from "../support/ops-fixture";
-
-const raised: PendingReason = { shared_buffers: { old_value: "128MB", new_value: "256MB" } };
-const lowered: PendingReason = { max_connections: { old_value: "200", new_value: "100" } };
+import { restartCommand } from "../../../ops/restart";
+import { patroniCluster, pausedAnswer, wholeAnswers } from "../support/ops-answers";
+import { fakeReached, type Answer } from "../support/ops-fixture";
 
 /** A cluster led by postgresql1, in which some nodes wait for a restart; postgresql2 takes over when asked to. */
 class Waiting {
@@ -19,15 +15,17 @@ class Waiting {
 
   constructor(
     pending: string[],
-    private readonly reason = raised,
-    private readonly overrides: Record<string, Answer> = {},
+    private readonly change: Partial<RestartOrder> = {},
   ) {
     this.pending = new Set(pending);
   }
 
   answer(node: string, script: string): Answer | undefined {
     if (script.includes("/turn")) {
-      assert.match(script, /"restart_pending": true/);
+      assert.match(
+        script,
+        new RegExp(`turn bash -c '/usr/local/lib/pgha/decide.py restart ${node} && curl .*restart_pending`),
+      );
       this.pending.delete(node);
       this.done.push(`restart ${node}`);
       return "";
@@ -38,16 +36,19 @@ class Waiting {
       if (this.restartsWhenItGivesWay) this.pending.delete(node);
       return "Switched over\n200";
     }
-    if (script.includes("@@pgha")) return this.overrides[node] ?? this.probe(node);
+    if (script.includes("/decide.py order")) return JSON.stringify(this.order());
+    if (script.includes("/decide.py switchover"))
+      return JSON.stringify({ go: true, reasons: [], request: { leader: this.leader } });
+    if (script.includes("@@pgha")) return wholeAnswers()[node]!;
     if (script.includes("SHOW STATE")) return pausedAnswer();
     if (script.includes("\\watch")) return node === "postgresql2" ? "t" : "f";
     if (script.includes("/cluster")) return patroniCluster(this.leader);
-    return JSON.stringify({ pending_restart_reason: this.reason });
+    return "";
   }
 
-  private probe(node: string): string {
-    if (!node.startsWith("postgresql")) return wholeAnswers()[node]!;
-    return databaseAnswer(patroniCluster(this.leader), this.pending.has(node) ? { pending_restart: true } : {});
+  private order(): RestartOrder {
+    const order = ["postgresql2", "postgresql3", "postgresql1"].filter((name) => this.pending.has(name));
+    return { go: true, reasons: [], request: null, order, leader: this.leader, leader_first: false, ...this.change };
   }
 }
 
@@ -87,7 +88,14 @@ describe("pgha restart", () => {
   });
 
   it("restarts the leader first, and in place, when a parameter is lowered that standbys may not have lower", async () => {
-    const cluster = new Waiting(["postgresql1", "postgresql2"], lowered);
+    const cluster = new Waiting(["postgresql1", "postgresql2"]);
+    const answer = cluster.answer.bind(cluster);
+    cluster.answer = (node, script) => {
+      const said = answer(node, script);
+      if (!script.includes("/decide.py order")) return said;
+      const order = JSON.parse(said as string) as RestartOrder;
+      return JSON.stringify({ ...order, leader_first: true, order: order.order.reverse() });
+    };
     await restart(cluster);
     assert.deepEqual(cluster.done, ["restart postgresql1", "restart postgresql2"]);
   });
@@ -98,36 +106,26 @@ describe("pgha restart", () => {
     assert.deepEqual(cluster.done, []);
   });
 
-  const refused: [string, Record<string, Answer>, RegExp][] = [
-    ["a node is away", { postgresql3: unreachable }, /postgresql3: connect to host timed out/],
-    [
-      "a standby is not synchronous",
-      { postgresql1: databaseAnswer(patroniCluster("postgresql1", { postgresql2: { role: "replica" } })) },
-      /postgresql2 is not synchronous/,
-    ],
-    [
-      "etcd has no quorum",
-      { etcd1: etcdAnswer(11, { healthy: false }), etcd2: etcdAnswer(12, { healthy: false }) },
-      /etcd has no quorum/,
-    ],
-    [
-      "a switchover is under way",
-      { etcd1: etcdAnswer(11, { switchover: '{"leader":"postgresql1"}' }) },
-      /a switchover is under way/,
-    ],
-  ];
-  for (const [what, overrides, message] of refused) {
-    it(`is refused when ${what}`, async () => {
-      const cluster = new Waiting(["postgresql2"], raised, overrides);
+  it("is refused with all that speaks against it, also what is only better waited for", async () => {
+    for (const go of [false, true]) {
+      const cluster = new Waiting(["postgresql2"], { go, reasons: [{ text: "postgresql3 is stopped" }] });
       await assert.rejects(restart(cluster), (error) => {
         assert.ok(error instanceof OpsError);
-        assert.match(error.message, /^restart refused, nothing was changed:/);
-        assert.match(error.message, message);
+        assert.equal(error.message, "restart refused, nothing was changed:\n  - postgresql3 is stopped");
         return true;
       });
       assert.deepEqual(cluster.done, []);
-    });
-  }
+    }
+  });
+
+  it("says what has come between by the time of a node's turn", async () => {
+    const cluster = new Waiting(["postgresql2"]);
+    const answer = cluster.answer.bind(cluster);
+    const no = JSON.stringify({ go: false, reasons: [{ text: "no other standby confirms commits" }], request: null });
+    cluster.answer = (node, script) =>
+      script.includes("/turn") ? { code: 1, stdout: `${no}\n`, stderr: "Error: exit status 1" } : answer(node, script);
+    await assert.rejects(restart(cluster), /postgresql2 was not restarted: no other standby confirms commits;/);
+  });
 
   it("says what went wrong on a node", async () => {
     const cluster = new Waiting(["postgresql2"]);
@@ -136,10 +134,4 @@ describe("pgha restart", () => {
       script.includes("/turn") ? { code: 22, stderr: "curl: (22) 503" } : answer(node, script);
     await assert.rejects(restart(cluster), /postgresql2 was not restarted: curl: \(22\) 503/);
   });
-});
-
-it("the converge step knows the same parameters as the commands that a leader restarts first for", () => {
-  const script = readFileSync("cloud-init/converge/postgresql.sh", "utf8");
-  const [, list] = /select\(\.key \| IN\((.*?)\)\)/.exec(script)!;
-  assert.deepEqual(JSON.parse(`[${list}]`), notBelowLeader);
 });

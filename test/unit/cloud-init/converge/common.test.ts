@@ -331,63 +331,75 @@ describe("converge library", () => {
   });
 });
 
-/** How a database node hands over and restarts, run by real bash against a Patroni that is a function of the shell. */
+/**
+ * How a database node hands over and restarts, run by real bash against a Patroni that is a function of the shell, and against answers
+ * of decide.py, whose own tests are in test/unit/cloud-init/services/patroni/.
+ */
 describe("converge of a database node", () => {
   const folder = temporaryFolder();
 
-  interface Member {
-    name: string;
-    role?: string;
-    state?: string;
-    host?: string;
-    api_url?: string;
+  /** An answer of decide.py. */
+  interface Answer {
+    go: boolean;
+    reasons: { text: string }[];
+    request: { leader: string; candidate?: string } | null;
   }
-  const leader: Member = { name: "postgresql1", role: "leader", state: "running", host: "10.9.9.1" };
-  const standby = (n: number, change: Partial<Member> = {}): Member => ({
-    name: `postgresql${n}`,
-    role: "quorum_standby",
-    state: "streaming",
-    host: `10.9.9.${n}`,
-    ...change,
+  const may = (request: Answer["request"] = null, ...reasons: string[]): Answer => ({
+    go: true,
+    reasons: reasons.map((text) => ({ text })),
+    request,
   });
+  const mayNot = (...reasons: string[]): Answer => ({ ...may(null, ...reasons), go: false });
+  const anybody = { leader: "postgresql1" };
+  const second = { leader: "postgresql1", candidate: "postgresql2" };
 
   /**
-   * Runs statements after both parts of a node's script. GET /cluster gives these members, whose last entry stays; a POST is
-   * noted, and what was asked for is done at once unless it is `refused`.
+   * Runs statements after both parts of a node's script. Each question has its answers, whose last one stays; one without answers may
+   * be done. A POST is noted, and what was asked for is done at once unless it is `refused`.
    */
   function run(
     statements: string,
-    views: Member[][],
-    { node = "postgresql1", refused = false, synchronous = "quorum", hosts = "10.9.9.1,10.9.9.2,10.9.9.3" } = {},
+    answers: Record<string, Answer[]> = {},
+    { node = "postgresql1", refused = false, lowered = {} as Record<string, number> } = {},
   ) {
     const log = join(folder(), "log");
-    const here = join(folder(), "views");
+    const here = join(folder(), "answers");
     rmSync(here, { recursive: true, force: true });
     rmSync(log, { force: true });
     rmSync(join(folder(), "done"), { force: true });
-    mkdirSync(here);
-    views.forEach((members, index) => writeFileSync(join(here, String(index)), JSON.stringify({ members })));
+    const order = { ...may(), order: [node], lowered: Object.keys(lowered).length > 0 ? { [node]: lowered } : {} };
+    const all = { switchover: [may(anybody)], restart: [may()], stranger: [may()], order: [order], ...answers };
+    for (const [question, list] of Object.entries(all)) {
+      mkdirSync(join(here, question), { recursive: true });
+      list.forEach((answer, index) =>
+        writeFileSync(join(here, question, String(index).padStart(3, "0")), JSON.stringify(answer)),
+      );
+    }
     const ran = bash(
-      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 DATABASE_HOSTS=${hosts} SYNCHRONOUS=${synchronous} SUPERUSER_OPTIONS=
+      `NODE=${node} JOURNAL="-u patroni" CLUSTER=test ADDRESS=10.9.9.9 DATABASE_HOSTS=10.9.9.1 SYNCHRONOUS=quorum SUPERUSER_OPTIONS=
        mktemp() { command mktemp -d "$DIR/stage.XXXXXX"; }
        for part in common before configuration postgresql; do source "${parts}/$part.sh"; done
        answered=
        switchover_lock=$DIR/lock
+       decide() {
+         local answers=("$DIR/answers/$1"/*)
+         answer=$(<"\${answers[0]}")
+         ((\${#answers[@]} == 1)) || rm "\${answers[0]}"
+         [[ $answer == *'"go":true'* ]]
+       }
        rest() {
-         local views=("$DIR"/views/*)
          case "$*" in
            *"-X POST"*) echo "POST $*" | sed 's/ -[^{]*-d / /; s#https://[^/]*##' >>"$DIR/log"; ${refused ? "return 22" : 'touch "$DIR/done"'} ;;
-           */patroni) echo '{"failsafe_mode_is_active":true}'; echo asked >>"$DIR/log" ;;
-           */cluster) cat "\${views[0]}"; ((\${#views[@]} == 1)) || rm "\${views[0]}" ;;
          esac
        }
        is_leader() { [[ $NODE == postgresql1 && ! -e $DIR/done ]]; }
        healthy() { :; }
-       sleep() { SECONDS=$((SECONDS + 1)); echo waits >>"$DIR/log"; }
+       in_turn() { echo "turn" >>"$DIR/log"; "$1"; }
+       unset SECONDS; SECONDS=0 # time passes in sleep only
+       sleep() { SECONDS=$((SECONDS + 5)); echo waits >>"$DIR/log"; }
        flock() { [[ \${BUSY:-} != 1 ]]; }
        systemctl() { echo "systemctl $*" >>"$DIR/log"; }
        pending_restart() { [[ \${PENDING:-1} == 1 ]]; }
-       lowered() { [[ \${LOWERED:-} == 1 ]]; }
        ${statements}`,
       { env: { DIR: folder() } },
     );
@@ -395,49 +407,42 @@ describe("converge of a database node", () => {
     return { ...ran, done };
   }
   const free = 'POST {"leader":"postgresql1"} /switchover';
-  const named = (n: number) => `POST {"leader":"postgresql1","candidate":"postgresql${n}"} /switchover`;
+  const named = 'POST {"leader":"postgresql1","candidate":"postgresql2"} /switchover';
 
-  it("hands over without a name when any standby may take over", () => {
-    const { code, done, stderr } = run("give_way", [[leader, standby(2), standby(3)]]);
+  it("hands over to whom it is told to", () => {
+    const { code, done, stderr } = run("give_way");
     assert.deepEqual([code, done, stderr], [0, [free], ""]);
+    assert.deepEqual(run("give_way", { switchover: [may(second)] }).done, [named]);
   });
 
   it("takes a configuration for taken up once two further rounds of Patroni have begun", () => {
     const asked = `own_state() { echo "$now"; }; for now in 5 5 6 6 6 7 7; do if taken_up; then echo "$now"; fi; done`;
-    assert.equal(run(asked, [[leader]]).stdout.trim(), "7\n7");
+    assert.equal(run(asked).stdout.trim(), "7\n7");
   });
 
-  it("waits a little for a standby that has just restarted", () => {
-    const restarted = [leader, standby(2), standby(3, { role: "replica" })];
-    const { done } = run("give_way", [restarted, restarted, [leader, standby(2), standby(3)]]);
+  it("waits a little for what is better waited for: a standby that has just restarted", () => {
+    const restarted = may(second, "postgresql3 is not synchronous");
+    const { done } = run("give_way", { switchover: [restarted, restarted, may(anybody)] });
     assert.deepEqual(done, ["waits", "waits", free]);
   });
 
-  it("names one when not all may take over", () => {
-    for (const unfit of [{ role: "replica" }, { state: "starting" }]) {
-      const { done } = run("give_way", [[leader, standby(2, unfit), standby(3)]]);
-      assert.deepEqual([...new Set(done)], ["waits", named(3)]);
-      assert.ok(done.length > 25 && done.length < 35, `${done.length} looks`);
-    }
+  it("does not wait for that for ever", () => {
+    const { done } = run("give_way", { switchover: [may(second, "postgresql3 is starting, not streaming")] });
+    assert.deepEqual([...new Set(done)], ["waits", named]);
+    assert.equal(done.length, 30 / 5 + 1);
   });
 
-  it("waits while a member is in failsafe mode, and goes on in the end", () => {
-    const api_url = "https://10.9.9.3:8008/patroni";
-    const { done } = run("give_way", [[leader, standby(2), standby(3, { api_url })]]);
-    assert.deepEqual([...new Set(done)], ["asked", "waits", free]);
-  });
-
-  it("names the only one there is, at once", () => {
-    assert.deepEqual(run("give_way", [[leader, standby(2)]]).done, [named(2)]);
-  });
-
-  it("takes whoever streams where the stack wants none synchronous", () => {
-    const members = [leader, standby(2, { role: "replica" }), standby(3, { role: "replica" })];
-    assert.deepEqual(run("give_way", [members], { synchronous: "off" }).done, [free]);
+  it("waits for longer while it may not, as in failsafe mode, and then does not", () => {
+    const failsafe = mayNot("postgresql3 may hold on to it");
+    const { done } = run("give_way", { switchover: [...Array.from({ length: 10 }, () => failsafe), may(anybody)] });
+    assert.deepEqual([...new Set(done)], ["waits", free]);
+    const { code, stderr } = run("give_way", { switchover: [failsafe] });
+    assert.equal(code, 1);
+    assert.match(stderr, /must restart, but no other node may take over: postgresql3 may hold on to it$/m);
   });
 
   it("does nothing when it leads no more", () => {
-    assert.deepEqual(run("give_way; echo on", [[leader]], { node: "postgresql2" }), {
+    assert.deepEqual(run("give_way; echo on", {}, { node: "postgresql2" }), {
       code: 0,
       done: [],
       stdout: "on\n",
@@ -445,57 +450,80 @@ describe("converge of a database node", () => {
     });
   });
 
-  const refusals: [string, string, Member[], object, RegExp][] = [
-    ["nobody may take over", "give_way", [leader, standby(2, { role: "replica" })], {}, /no synchronous standby/],
+  const refusals: [string, string, object, RegExp][] = [
+    ["a switchover is under way", "BUSY=1; give_way", {}, /a switchover has been under way for 60 s/],
+    ["Patroni refuses", "give_way", { refused: true }, /Patroni did not switch over/],
+    ["it does not come back", "healthy() { false; }; give_way", {}, /another node to lead/],
     [
-      "a switchover is under way",
-      "BUSY=1; give_way",
-      [leader, standby(2)],
+      "nobody says who may go next",
+      'decide() { answer=; echo "KeyError: 7" >"$stage/.decide"; false; }; give_way',
       {},
-      /a switchover has been under way for 60 s/,
+      /no other node may take over: KeyError: 7$/m,
     ],
-    ["Patroni refuses", "give_way", [leader, standby(2)], { refused: true }, /Patroni did not switch over/],
-    ["it does not come back", "healthy() { false; }; give_way", [leader, standby(2)], {}, /another node to lead/],
   ];
-  for (const [name, statements, members, options, message] of refusals) {
+  for (const [name, statements, options, message] of refusals) {
     it(`ends, and says why, when ${name}`, () => {
-      const { code, stdout, stderr } = run(`${statements}; echo on`, [members], options);
+      const { code, stdout, stderr } = run(`${statements}; echo on`, {}, options);
       assert.equal(code, 1);
       assert.doesNotMatch(stdout, /^on$/m);
       assert.match(stderr, message);
     });
   }
 
-  const restart = "POST {} /restart";
-  /** Three looks at the cluster before the switchover, and those after it. */
-  const handsOver = [
-    ...Array.from({ length: 3 }, () => [leader, standby(2), standby(3)]),
-    [standby(1), { ...leader, name: "postgresql2", host: "10.9.9.2" }, standby(3)],
-  ];
+  describe("of a cluster that a node leads which is to go", () => {
+    const relieve = "until no_stranger_leads; do sleep 1; done";
+    const request = { leader: "postgresql4" };
+    const relieved = 'POST {"leader":"postgresql4"} /switchover';
 
-  it("restarts the leader after it has given way, and while another standby confirms", () => {
-    const { done } = run("restart_postgresql", handsOver);
-    assert.deepEqual(done, [free, restart]);
+    it("does nothing when none does", () => assert.deepEqual(run(relieve).done, []));
+
+    it("has it hand over, in turn", () => {
+      assert.deepEqual(run(relieve, { stranger: [may(request), may(request), may()] }).done, [
+        "turn",
+        relieved,
+        "waits",
+      ]);
+    });
+
+    it("does not when another node has had it hand over meanwhile", () => {
+      assert.deepEqual(run(relieve, { stranger: [may(request), may()] }).done, ["turn", "waits"]);
+    });
+
+    it("says why it cannot yet", () => {
+      const stranger = [...Array.from({ length: 9 }, () => mayNot("no standby can take over")), may()];
+      const { done, stdout } = run(relieve, { stranger });
+      assert.deepEqual([...new Set(done)], ["turn", "waits"]);
+      assert.match(stdout, /the leader is to go, but no other node may take over: no standby can take over/);
+    });
+  });
+
+  const restart = "POST {} /restart";
+
+  it("restarts the leader after it has given way", () => {
+    assert.deepEqual(run("restart_postgresql").done, [free, restart]);
   });
 
   it("does not restart again what the switchover has restarted already", () => {
-    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", handsOver);
+    const { done } = run("pending_restart() { is_leader; }; restart_postgresql", {
+      restart: [mayNot("no other standby")],
+    });
     assert.deepEqual(done, [free]);
   });
 
-  it("restarts a standby when another confirms; the only one at once", () => {
-    const alone = [leader, standby(2), standby(3, { role: "replica" })];
-    const both = [leader, standby(2), standby(3)];
-    assert.deepEqual(run("restart_postgresql", [alone, both], { node: "postgresql2" }).done, ["waits", restart]);
-    const two = { node: "postgresql2", hosts: "10.9.9.1,10.9.9.2" };
-    assert.deepEqual(run("restart_postgresql", [[leader, standby(2)]], two).done, [restart]);
+  it("waits for others to be well, but not for ever", () => {
+    const away = may(null, "postgresql3 is creating replica, not streaming");
+    const node = "postgresql2";
+    assert.deepEqual(run("restart_postgresql", { restart: [away, may()] }, { node }).done, ["waits", restart]);
+    const { done } = run("restart_postgresql", { restart: [away] }, { node });
+    assert.deepEqual([...new Set(done)], ["waits", restart]);
+    assert.equal(done.length, 120 / 5 + 1);
   });
 
-  it("does not restart a standby when nobody would confirm commits meanwhile", () => {
-    const alone = [leader, standby(2), standby(3, { state: "start failed" })];
-    const { code, done, stderr } = run("restart_postgresql", [alone], { node: "postgresql2" });
+  it("does not restart when it may not", () => {
+    const answers = { restart: [mayNot("no other standby confirms commits while postgresql2 restarts")] };
+    const { code, done, stderr } = run("restart_postgresql", answers, { node: "postgresql2" });
     assert.deepEqual([code, [...new Set(done)]], [1, ["waits"]]);
-    assert.match(stderr, /waited 30 s for: another standby to confirm commits before this one restarts/);
+    assert.match(stderr, /must restart, but may not: no other standby confirms commits while postgresql2 restarts$/m);
   });
 
   it("that does not come back is put back, stops the others, and says PostgreSQL's own words", () => {
@@ -504,7 +532,7 @@ describe("converge of a database node", () => {
        stop_others() { echo stops >>"$DIR/log"; }; put_back() { touch "$DIR/put"; echo "puts back" >>"$DIR/log"; }
        journalctl() { echo '[7] postgres FATAL:  could not map anonymous shared memory'; }
        rm -f "$DIR/put"; restart_postgresql`,
-      [[leader, standby(2), standby(3)]],
+      {},
       { node: "postgresql2" },
     );
     assert.deepEqual([code, done], [1, [restart, "stops", "puts back", "systemctl restart patroni"]]);
@@ -512,11 +540,35 @@ describe("converge of a database node", () => {
   });
 
   it("restarts a leader in place that must go first", () => {
-    assert.deepEqual(run("LOWERED=1; restart_postgresql", [[leader, standby(2), standby(3)]]).done, [restart]);
+    assert.deepEqual(run("restart_postgresql", {}, { lowered: { max_connections: 100 } }).done, [restart]);
   });
 
   it("restarts Patroni when its unit has changed", () => {
-    const { done } = run("restart_patroni=1; restart_postgresql", handsOver);
+    const { done } = run("restart_patroni=1; restart_postgresql");
     assert.deepEqual(done, [free, "systemctl restart patroni"]);
+  });
+
+  describe("takes its turn", () => {
+    /** @param arrived after how many looks the lower values are here */
+    const due = (arrived: number) => `unless_stopped() { "$@"; }; note_done() { echo noted >>"$DIR/log"; }
+      all_done() { echo asks >>"$DIR/log"; }; restart_among_still_proxies() { echo restarts >>"$DIR/log"; }
+      PGBIN=$DIR; PGDATA=x; echo 0 >"$DIR/looks"
+      printf '#!/bin/bash\\nlooks=$(cat "$DIR/looks"); echo $((looks + 1)) >"$DIR/looks"
+      echo "max_connections setting:              $((looks < ${arrived} ? 200 : 100))"\\n' >"$DIR/pg_controldata"
+      chmod +x "$DIR/pg_controldata"; restart_when_due`;
+    const lowered = { max_connections: 100 };
+
+    it("after the replicas, where it leads; else at once", () => {
+      assert.deepEqual(run(due(0)).done, ["asks", "turn", "restarts", "noted"]);
+      assert.deepEqual(run(due(0), {}, { node: "postgresql2" }).done, ["turn", "restarts", "noted"]);
+    });
+
+    it("first, where it leads and a parameter is lowered; the others once the lower values have come from there", () => {
+      assert.deepEqual(run(due(0), {}, { lowered }).done, ["turn", "restarts", "noted"]);
+      const { done } = run(due(3), {}, { lowered, node: "postgresql2" });
+      assert.deepEqual(done, ["waits", "waits", "waits", "turn", "restarts", "noted"]);
+    });
+
+    it("not at all when nothing is due", () => assert.deepEqual(run(`PENDING=0; ${due(0)}`).done, ["noted"]));
   });
 });

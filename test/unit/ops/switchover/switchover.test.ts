@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Decision } from "../../../../ops/decide";
 import { OpsError } from "../../../../ops/errors";
 import type { DatabaseNode, Status } from "../../../../ops/status";
 import { switchoverCommand } from "../../../../ops/switchover/command";
@@ -9,7 +10,7 @@ import { performSwitchover } from "../../../../ops/switchover/perform";
 import { planSwitchover, prepareSwitchover, Refusal } from "../../../../ops/switchover/plan";
 import { resumePools } from "../../../../ops/switchover/pools";
 import { databaseAnswer, patroniCluster, pausedAnswer, wholeAnswers } from "../../support/ops-answers";
-import { fakeOutputs, fakeReached, type Answer } from "../../support/ops-fixture";
+import { fakeReached, type Answer } from "../../support/ops-fixture";
 import { bash } from "../../support/bash";
 import { databaseNode } from "../../support/status";
 
@@ -48,7 +49,6 @@ const status = (
   ...change,
 });
 
-const sick = (healthy: number) => status().etcd.map((node, index) => ({ ...node, healthy: index < healthy }));
 const proxy = (paused: string[]): Status["proxies"] => [
   {
     name: "haproxy1",
@@ -69,141 +69,59 @@ const withLeader = (change: Partial<DatabaseNode>, second: Partial<DatabaseNode>
   const whole = status({}, second);
   return { ...whole, database: [databaseNode("postgresql1", change), ...whole.database.slice(1)] };
 };
+const isDecision = (script: string) => script.includes("/decide.py ");
 const open = { pid: 77, user: "app", seconds: 3.5 };
 
-const quorum = fakeOutputs().cluster;
-const off = { ...quorum, synchronous: "off" as const };
+/** What the database nodes say (judges.py, whose tests are in test/unit/cloud-init/services/patroni/). */
+const may = (candidate?: string, reasons: Decision["reasons"] = []): Decision => ({
+  go: true,
+  reasons,
+  request: { leader: "postgresql1", ...(candidate !== undefined && { candidate }) },
+});
+const mayNot = (...reasons: Decision["reasons"]): Decision => ({ go: false, reasons, request: null });
 
 describe("plan of a switchover", () => {
-  it("names no standby when any of them may take over", () => {
-    assert.deepEqual(planSwitchover(status(), quorum), { from: "postgresql1", to: null });
-    assert.equal(planSwitchover(status({}, { lag: 900 }, { lag: 10 }), quorum).to, null);
+  it("is what the database nodes say", () => {
+    assert.deepEqual(planSwitchover(status(), may()), { from: "postgresql1", to: null });
+    assert.deepEqual(planSwitchover(status(), may("postgresql3")), { from: "postgresql1", to: "postgresql3" });
   });
 
-  it("names the one that is wanted", () => {
-    const plan = planSwitchover(status(), quorum, { to: "postgresql3" });
-    assert.deepEqual(plan, { from: "postgresql1", to: "postgresql3" });
-  });
-
-  it("names the only one there is", () => {
-    const two = status();
-    two.database.pop();
-    assert.equal(planSwitchover(two, quorum).to, "postgresql2");
-  });
-
-  it("names the one that is fit when Patroni might choose another or give up, the least behind of several", () => {
-    assert.equal(planSwitchover(status({}, { replayPaused: true }), quorum).to, "postgresql3");
-    assert.equal(planSwitchover(status({}, { problem: "timed out", reachable: false }), quorum).to, "postgresql3");
-    const four = status({}, { lag: 900 }, { lag: 10 });
-    four.database.push(databaseNode("postgresql4", { nofailover: true }));
-    assert.equal(planSwitchover(four, quorum).to, "postgresql3");
-  });
-
-  it("does not mind one that may not take part", () => {
-    const four = status();
-    four.database.push(databaseNode("postgresql4", { sync: null, state: "stopped", role: null }));
-    assert.equal(planSwitchover(four, quorum).to, null);
-  });
-
-  it("bears with the loss of one etcd member of three", () => {
-    assert.equal(planSwitchover(status({ etcd: sick(2) }), quorum).to, null);
-  });
-
-  it("takes asynchronous ones where the stack wants none synchronous", () => {
-    assert.equal(planSwitchover(status({}, { sync: "async" }, { sync: "async" }), off).to, null);
-    assert.equal(planSwitchover(status({}, { sync: "async" }, { state: "stopped" }), off).to, "postgresql2");
+  it("does not wait for what would only be better", () => {
+    assert.equal(planSwitchover(status(), may("postgresql3", [{ text: "postgresql2 is starting" }])).to, "postgresql3");
   });
 
   it("cuts long transactions when told to, and minds those of the leader only", () => {
     const busy = withLeader({ longTransactions: [open] });
-    assert.equal(planSwitchover(busy, quorum, { force: true }).to, null);
-    assert.equal(planSwitchover(status({}, { longTransactions: [open] }), quorum).to, null);
+    assert.equal(planSwitchover(busy, may(), { force: true }).to, null);
+    assert.equal(planSwitchover(status({}, { longTransactions: [open] }), may()).to, null);
   });
 
-  const cases: [string, Status, string | undefined, RegExp][] = [
+  const cases: [string, Status, Decision, RegExp][] = [
+    ["the nodes say no", status(), mayNot({ text: "nobody leads" }), /\n {2}- nobody leads$/],
     [
-      "the target does not exist",
+      "they say no for now",
       status(),
-      "postgresql9",
-      /no database node 'postgresql9'; there are postgresql1, postgresql2, postgresql3/,
+      mayNot({ text: "postgresql3 may hold on to it for up to 20 s more", passes: true }),
+      /postgresql3 may hold on[^]*--wait SECONDS/,
     ],
-    ["the target leads", status(), "postgresql1", /postgresql1 leads already/],
-    [
-      "the target is unreachable",
-      status({}, { reachable: false, problem: "timed out" }),
-      "postgresql2",
-      /postgresql2: timed out/,
-    ],
-    [
-      "the target is not a member",
-      status({}, { state: null, role: null }),
-      "postgresql2",
-      /postgresql2 is not a member/,
-    ],
-    [
-      "the target does not stream",
-      status({}, { state: "starting" }),
-      "postgresql2",
-      /postgresql2 is starting, not streaming/,
-    ],
-    ["the target is asynchronous", status({}, { sync: "async" }), "postgresql2", /not synchronous/],
-    ["the target must not lead", status({}, { nofailover: true }), "postgresql2", /has the tag nofailover/],
-    ["the target is far behind", status({}, { lag: 5 * 1024 ** 2 }), "postgresql2", /5\.0 MiB behind/],
-    ["the target's lag is unknown", status({}, { lag: null }), "postgresql2", /does not report its lag/],
-    ["the target is on another timeline", status({}, { timeline: 2 }), "postgresql2", /another timeline \(2\)/],
-    ["the target's replay is paused", status({}, { replayPaused: true }), "postgresql2", /replay paused/],
-    ["nobody leads", status({ leader: null }), undefined, /no leader/],
-    [
-      "the leader is unreachable",
-      withLeader({ problem: "timed out" }),
-      undefined,
-      /postgresql1, which leads: timed out/,
-    ],
-    ["the leader stops", withLeader({ state: "stopping" }), undefined, /postgresql1 leads but is stopping/],
-    ["etcd has no quorum", status({ etcd: sick(1) }), undefined, /only 1 of 3 etcd members/],
-    [
-      "another one is under way",
-      status({ switchover: { from: null, to: null, at: null } }),
-      undefined,
-      /another switchover is under way/,
-    ],
-    [
-      "another one is scheduled",
-      status({ switchover: { from: null, to: null, at: "2026-12-01" } }),
-      undefined,
-      /another switchover is scheduled for 2026-12-01/,
-    ],
-    ["Patroni is paused", status({ paused: true }), undefined, /Patroni is paused \(maintenance mode\)/],
-    ["a pool is paused", status({ proxies: proxy(["app"]) }), undefined, /haproxy1: PgBouncer holds app by PAUSE/],
-    [
-      "a standby was in failsafe mode",
-      status({}, {}, { failsafe: true }),
-      undefined,
-      /postgresql3 may hold on to it for up to 20 s more; --wait 20/,
-    ],
+    ["a pool is paused", status({ proxies: proxy(["app"]) }), may(), /haproxy1: PgBouncer holds app by PAUSE/],
     [
       "a transaction is open for long",
       withLeader({ longTransactions: [open, { ...open, pid: 78, user: "app_owner" }] }),
-      undefined,
+      may(),
       /transaction of app has been open for 3\.5 s \(pid 77 on postgresql1\)[^]*app_owner .*pid 78/,
     ],
     [
       "transactions are not known",
       withLeader({ longTransactions: null }),
-      undefined,
+      may(),
       /does not report its open transactions/,
     ],
-    [
-      "no standby is fit",
-      status({}, { state: "stopped" }, { sync: "async" }),
-      undefined,
-      /no standby can take over\n.*postgresql2 is stopped.*\n.*postgresql3 is not synchronous/,
-    ],
   ];
-  for (const [name, before, to, message] of cases) {
+  for (const [name, before, decision, message] of cases) {
     it(`is refused when ${name}`, () => {
       assert.throws(
-        () => planSwitchover(before, quorum, { to }),
+        () => planSwitchover(before, decision),
         (error) =>
           error instanceof OpsError &&
           error.code === 1 &&
@@ -214,18 +132,18 @@ describe("plan of a switchover", () => {
   }
 
   it("tells every reason at once", () => {
-    const bad = status({ etcd: sick(1), switchover: { from: null, to: null, at: null } }, { state: "stopped" });
-    assert.throws(
-      () => planSwitchover(bad, quorum, { to: "postgresql2" }),
-      /etcd members[^]*another switchover[^]*postgresql2 is stopped/,
-    );
+    const bad = status({ proxies: proxy(["app"]) });
+    const no = mayNot({ text: "etcd does not answer" }, { text: "nobody leads" });
+    assert.throws(() => planSwitchover(bad, no), /etcd[^]*nobody leads[^]*haproxy1/);
   });
 });
 
 /** A cluster whose leader has a transaction open for long in the first N looks. */
 function busyFor(looks: number) {
   let looked = 0;
-  return fakeReached((node) => {
+  return fakeReached((node, script) => {
+    if (isDecision(script)) return JSON.stringify(may());
+    if (!script.includes("@@pgha")) return patroniCluster();
     if (node !== "postgresql1") return wholeAnswers()[node];
     return databaseAnswer(undefined, {}, looked++ < looks ? [open] : []);
   });
@@ -242,9 +160,19 @@ describe("preparing a switchover", () => {
   });
 
   it("does not wait for what stays", async () => {
-    const reached = busyFor(Infinity);
-    await assert.rejects(prepareSwitchover(reached, { wait: 600, to: "postgresql9" }), /postgresql9[^]*/);
-    assert.equal(reached.runner.asked.length, reached.cluster.nodes.length);
+    const no = mayNot({ text: "there is no database node 'postgresql9'" });
+    const reached = fakeReached((node, script) => {
+      if (isDecision(script)) return { code: 1, stdout: JSON.stringify(no) };
+      return script.includes("@@pgha") ? wholeAnswers()[node] : patroniCluster();
+    });
+    await assert.rejects(
+      prepareSwitchover(reached, { wait: 600, to: "postgresql9" }),
+      /no database node 'postgresql9'/,
+    );
+    const asked = reached.runner.asked.filter(({ script }) => isDecision(script));
+    assert.deepEqual(asked, [
+      { node: "postgresql1", script: "/usr/local/lib/pgha/decide.py switchover --to postgresql9" },
+    ]);
   });
 });
 
@@ -405,6 +333,7 @@ describe("pgha switchover", () => {
   function cluster(paused = 0) {
     const { runner } = answering(good);
     return (node: string, script: string): Answer | undefined => {
+      if (isDecision(script)) return JSON.stringify(may(/--to (\w+)/.exec(script)?.[1]));
       if (script.includes("@@pgha")) return wholeAnswers()[node];
       if (script.includes("SHOW STATE")) return pausedAnswer({ paused: node === "haproxy1" ? paused : 0 });
       return runner.answer(node, script);
