@@ -55,7 +55,7 @@ export async function askDecision<T extends Decision = Decision>(reached: Reache
   }
   if (older)
     throw new OpsError(
-      "the nodes of this cluster are of an older release, which has no such program; run `npm run up` first",
+      "the nodes of this cluster have an older release, which cannot say who may go next; run `npm run up` first",
     );
   throw new OpsError(`no database node can say whether that may be done: ${said.join("; ")}`);
 }

@@ -32,7 +32,7 @@ describe("asking who may go next", () => {
   it("says what is to be done first on a cluster of an older release", async () => {
     const missing = { code: 127, stderr: "bash: /usr/local/lib/pgha/decide.py: No such file or directory" };
     const reached = asked({ postgresql1: missing, postgresql2: missing, postgresql3: unreachable });
-    await assert.rejects(askDecision(reached, "order"), /of an older release, .*; run `npm run up` first$/);
+    await assert.rejects(askDecision(reached, "order"), /have an older release, .*; run `npm run up` first$/);
   });
 
   it("says why nobody answers", async () => {
