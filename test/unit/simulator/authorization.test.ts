@@ -57,7 +57,7 @@ describe("what the operator may do in a rehearsal", function () {
   after(() => stage.close());
 
   const balancer = (more = place) =>
-    stage.clients.elb.createLoadBalancer({ Name: "pgha-x", Type: "network", Tags: tags, ...more });
+    stage.clients.elb.createLoadBalancer({ Name: "pgha-x", Type: "network", Scheme: "internal", Tags: tags, ...more });
 
   it("is what the policies say, in the words of AWS", async () => {
     authorization.allowOnly(async () => without(deployerPolicies(deployment()), "ec2:CreateSubnet"));

@@ -143,7 +143,9 @@ async function balancerTo(
 ) {
   const vpc = (await ec2.createVpc({ CidrBlock: "10.94.0.0/22" })).Vpc!.VpcId!;
   const subnet = (await ec2.createSubnet({ VpcId: vpc, CidrBlock: "10.94.0.0/26" })).Subnet!.SubnetId!;
-  const [balancer] = (await elb.createLoadBalancer({ Name: "b", Type: "network", Subnets: [subnet] })).LoadBalancers!;
+  const [balancer] = (
+    await elb.createLoadBalancer({ Name: "b", Type: "network", Scheme: "internal", Subnets: [subnet] })
+  ).LoadBalancers!;
   const [group] = (
     await elb.createTargetGroup({
       Name: "t",
