@@ -22,7 +22,7 @@ const unknownKeys: Case[] = [
     "certificates.days",
     /known here: validityDays, renewDays, authority, alsoTrust$/,
   ],
-  ["of haproxy", { haproxy: { maxconn: 1 } }, "haproxy.maxconn", /known here: maxReplicaLag$/],
+  ["of haproxy", { haproxy: { maxconn: 1 } }, "haproxy.maxconn", /known here: maxReplicaLag, hardStopAfter$/],
 ];
 
 const values: Case[] = [
