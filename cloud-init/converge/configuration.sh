@@ -19,6 +19,7 @@ try_parameters() {
     stop_others
     fail "PostgreSQL does not start with these settings, nothing was changed: $said"
   fi
+  note_tried || true # without etcd nothing goes on here, which is said further down
 }
 tried() { sha256sum <"$stage/etc/patroni/dynamic.json" | cut -d' ' -f1; }
 note_tried() { note tried "$(tried)"; }

@@ -36,12 +36,17 @@ converge() {
     if must reload pgbouncer; then renew_connections RELOAD; fi
     if must restart pgbouncer; then in_turn restart_idle_pgbouncer; fi
   fi
-  if must restart haproxy; then in_turn restart_haproxy; fi
+  # A first boot goes on elsewhere for longer than a change.
+  local patience=900
+  if systemctl is-active --quiet haproxy; then
+    patience=180
+    if must restart haproxy; then in_turn restart_haproxy; fi
+  fi
   start_service haproxy
   start_service pgbouncer
   converge_gate
   wait_for 30 "PgBouncer to answer" pgbouncer_answers
-  wait_for 180 "HAProxy to see a leader" haproxy_sees_leader
+  wait_for "$patience" "HAProxy to see a leader" haproxy_sees_leader
   change_authority
   say "haproxy sees the leader, pgbouncer answers"
 }

@@ -42,7 +42,7 @@ copied_so_far() {
 cannot_follow() {
   local next oldest
   [[ -z ${copied:-} ]] || return
-  next=$(own_state 'select(.role == "replica") | .xlog | [.received_location, .replayed_location] | max / 16777216 | floor') || return
+  next=$(own_state 'select(.role == "replica") | .xlog | [.received_location, .replayed_location] | max | numbers / 16777216 | floor') || return
   oldest=$(psql -XAtq "host=$DATABASE_HOSTS user=rewind_user dbname=postgres target_session_attrs=read-write connect_timeout=2 \
     sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=/etc/pgha/tls/node.key" \
     -c "SELECT min(substr(file, 9)) FROM pg_ls_dir('pg_wal', true, false) AS file WHERE file ~ '^[0-9A-F]{24}$'" 2>/dev/null) || return
@@ -256,10 +256,10 @@ converge() {
       fail "patroni refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.patroni")"
   fi
   if [[ -n ${was_active:-} ]]; then try_parameters; fi
-  note_tried || true # without etcd nothing goes on here, which is said further down
   sql_hash=$(sha256sum <"$stage/etc/patroni/cluster.sql" | cut -d' ' -f1)
   if [[ -z ${was_active:-} ]]; then
     install_machine
+    note_tried || true # a node without data tries nothing, and nobody is to wait for it
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql/17 "$PGDATA"
     start_service pgha-guard
     begin_service patroni

@@ -165,6 +165,9 @@ const postgresqlNeeds = ({ settings }: Plan): Needs => ({
   device: settings.driver === "aws" ? watchdogDevice : undefined,
 });
 
+/** Patroni reads YAML 1.1, where a bare `on` is true: what it begins a cluster with would differ from `dynamic.json`, which is JSON. */
+const yaml11 = { version: "1.1" } as const;
+
 /** Patroni's configuration, its unit and the cluster-wide configuration, for one node. */
 export function patroniFiles(plan: Plan, node: Node): File[] {
   const dynamic = dynamicConfiguration(plan);
@@ -275,7 +278,12 @@ export function patroniFiles(plan: Plan, node: Node): File[] {
     Install: { WantedBy: "multi-user.target" },
   });
   return [
-    { path: "/etc/patroni/patroni.yml", owner: "root:postgres", mode: "0640", content: header() + stringify(config) },
+    {
+      path: "/etc/patroni/patroni.yml",
+      owner: "root:postgres",
+      mode: "0640",
+      content: header() + stringify(config, yaml11),
+    },
     {
       path: "/etc/patroni/dynamic.json",
       owner: "root:postgres",
