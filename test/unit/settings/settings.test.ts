@@ -55,6 +55,8 @@ const values: Case[] = [
   ["a privileged port", { ports: { pooled: 80 } }, "ports.pooled", /must be 1024 or more/],
   ["a port too high", { ports: { stats: 70000 } }, "ports.stats", /must be 65535 or less/],
   ["no allowed lag", { haproxy: { maxReplicaLag: 0 } }, "haproxy.maxReplicaLag", /must be 1 or more/],
+  ["no time for old workers", { haproxy: { hardStopAfter: 0 } }, "haproxy.hardStopAfter", /must be 1 or more/],
+  ["more than HAProxy can count", { haproxy: { hardStopAfter: 40_000 } }, "haproxy.hardStopAfter", /34560 or less/],
   [
     "negative prepared statements",
     { pool: { preparedStatements: -1 } },
