@@ -152,7 +152,7 @@ describe("mistakes", function () {
       doors.map(async (door) => {
         const client = await connect(machines.cluster, door, { query_timeout: 0 });
         const before = (await client.query<{ pid: number }>(pid)).rows[0];
-        return { door, client, before, slept: client.query("SELECT pg_sleep(90)").then(() => "slept", String) };
+        return { door, client, before, slept: client.query("SELECT pg_sleep(60)").then(() => "slept", String) };
       }),
     );
     const oldWorkers = async () => (await status()).proxies[0]!.haproxy?.oldWorkers?.length;
