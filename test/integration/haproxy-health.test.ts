@@ -57,10 +57,11 @@ describe("a proxy's answers to a load balancer", function () {
   });
 
   it("are yes for reads as long as somebody leads", async () => {
-    for (const name of others) await stage.do("patroni_is", name, "down");
+    for (const name of others) await stage.do("postgresql_is", name, "down");
     await becomes("200 200 200");
     await ends(one!);
     await becomes("503 503 503");
+    for (const name of others) await stage.do("postgresql_is", name, "up");
   });
 
   it("are no for pooled connections only, when PgBouncer has stopped or is frozen", async () => {

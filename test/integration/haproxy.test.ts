@@ -109,6 +109,35 @@ describe("HAProxy before a played cluster", function () {
     }
   });
 
+  describe("keeps reads on a replica", () => {
+    async function reads(node: string): Promise<string> {
+      for (;;) {
+        const client = await connect(ports.read);
+        if ((await wait(client, "served", soon))?.node === node) return client;
+      }
+    }
+
+    it("while its Patroni is away, as when it takes a new certificate; they end with its PostgreSQL", async () => {
+      for (const is of ["silent", "down"] as const) {
+        const client = await reads(two);
+        await patroni(two, is);
+        await pause(1000 * aWhile);
+        assert.equal((await state(client)).ended, null);
+        assert.ok(await reads(two), "new ones come");
+      }
+      const client = await reads(two);
+      const since = await postgresql(two, "down");
+      assert.ok((await cut(client, since)) < soon);
+      await postgresql(two, "up");
+    });
+
+    it("until it says that it lags too far behind", async () => {
+      const client = await reads(two);
+      const since = await says(two, refused, { state: "running", role: "replica that lags" });
+      assert.ok((await cut(client, since)) < soon);
+    });
+  });
+
   describe("takes the role away when the leader's Patroni says that PostgreSQL", () => {
     const words = {
       "is a replica": replica,

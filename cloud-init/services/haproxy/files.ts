@@ -8,7 +8,7 @@ import { healthChecks } from "./health";
 import { maxconn, speaksFirst, total, waiting } from "./limits";
 import { oldWorkerProgram, oldWorkers } from "./old-workers";
 import { roleRelay } from "./role";
-import { checked, checkTimeout, clientLine, section } from "./section";
+import { checked, checkedByRelay, checkTimeout, clientLine, section } from "./section";
 import { holdProgram, writeGlobals, writePath } from "./write";
 import { programFile } from "../../program";
 import { tls } from "../../../settings/tls";
@@ -116,7 +116,7 @@ function haproxyConfig(plan: Plan): string {
 
 /** Reads: replicas that keep up; the leader when none is left. */
 function readPath(plan: Plan): string[] {
-  const { clock, haproxy } = plan.settings;
+  const { clock } = plan.settings;
   return [
     section("frontend read", [
       ...doors(plan, ports.read, ports.balancedRead),
@@ -127,14 +127,9 @@ function readPath(plan: Plan): string[] {
     ]),
     section("backend replicas", [
       "balance leastconn",
-      "option httpchk",
-      `http-check send meth GET uri /replica?lag=${haproxy.maxReplicaLag}MB ver HTTP/1.1 hdr Host pgha`,
-      "http-check expect status 200",
+      ...checkedByRelay("read_%[srv_name]", "is no replica that keeps up"),
       `${checked(clock)} maxconn ${serverConnections(plan.settings).read}`,
-      ...plan.postgresql.map(
-        ({ name, address }) =>
-          `server ${name} ${address}:${ports.postgresql} check port ${ports.patroni} check-ssl verify required ca-file ${tls.ca} verifyhost ${name}`,
-      ),
+      ...plan.postgresql.map(({ name, address }) => `server ${name} ${address}:${ports.postgresql} check`),
     ]),
   ];
 }

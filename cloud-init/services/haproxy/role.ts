@@ -25,20 +25,50 @@ export const roleRelay = (plan: Plan): string[] => [
     maxconn(plan, "role"),
     "use_backend role_%[path,field(2,/)]",
   ]),
-  ...plan.postgresql.map((node) => roleOf(node, plan)),
+  ...plan.postgresql.flatMap((node) => [roleOf(node, plan), readsOf(node, plan)]),
 ];
 
-function roleOf({ name, address }: Node, { settings }: Plan): string {
-  // Connecting and answering together end before the check that asks: silence must not look like a failed check.
+/** How long a Patroni may be silent until its replica gets no reads, seconds: as long as nobody says that it keeps up. */
+const silent = 30;
+
+/** What a backend that asks a node's Patroni needs. Connecting and answering together end before the check that asks: silence must not look like a failed check. */
+function asking({ settings }: Plan): string[] {
   const limit = Math.floor(0.4 * checkTimeout(settings.clock));
-  return section(`backend role_${name}`, [
+  return [
     "mode http",
     "retries 0",
     `timeout connect ${limit}ms`,
     `timeout server ${limit}ms`,
-    "http-request set-path /primary",
     `http-response wait-for-body time ${limit}ms`,
     "http-response set-var(txn.role) res.body,json_query('$.role')",
+  ];
+}
+
+const patroni = ({ name, address }: Node) =>
+  `server patroni ${address}:${ports.patroni} ssl verify required ca-file ${tls.ca} verifyhost ${name}`;
+
+/**
+ * Whether a replica keeps up: `GET http://127.0.0.1:8108/read_NODE`. Patroni takes a new certificate by starting its REST API again, for
+ * which it waits until all that ask have gone: a replica that was down meanwhile would lose its sessions at every renewal. So here, too,
+ * silence takes nothing away, for a while: that PostgreSQL itself is there, the check sees by connecting to it.
+ */
+const readsOf = (node: Node, plan: Plan): string =>
+  section(`backend role_read_${node.name}`, [
+    ...asking(plan),
+    `http-request set-uri /replica?lag=${plan.settings.haproxy.maxReplicaLag}MB`,
+    `http-response set-var(proc.read_${node.name}) date() if { status 200 }`,
+    `http-response unset-var(proc.read_${node.name}) if { var(txn.role) -m found } !{ status 200 }`,
+    `acl lately date(),sub(proc.read_${node.name}) le ${silent}`,
+    "http-after-response set-status 200 if lately",
+    "http-after-response set-status 503 unless lately",
+    patroni(node),
+  ]);
+
+function roleOf(node: Node, plan: Plan): string {
+  const { name } = node;
+  return section(`backend role_${name}`, [
+    ...asking(plan),
+    "http-request set-path /primary",
     "http-response set-var(txn.state) res.body,json_query('$.state')",
     "http-response set-var(txn.timeline) res.body,json_query('$.timeline','int')",
     "acl primary var(txn.role) -m str primary",
@@ -53,6 +83,6 @@ function roleOf({ name, address }: Node, { settings }: Plan): string {
     "http-response unset-var(proc.leader) if leads { var(txn.role) -m found } !primary || leads primary !alive",
     "http-after-response set-status 200 if leads",
     "http-after-response set-status 503 unless leads",
-    `server patroni ${address}:${ports.patroni} ssl verify required ca-file ${tls.ca} verifyhost ${name}`,
+    patroni(node),
   ]);
 }

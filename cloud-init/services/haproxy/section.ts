@@ -1,4 +1,5 @@
 import type { Clock } from "../../../settings/clocks";
+import { ports } from "../../../settings/ports";
 
 /** A section of HAProxy's configuration: its first line, then the others, indented. */
 export const section = (head: string, lines: string[]) => [head, ...lines.map((line) => `  ${line}`)].join("\n");
@@ -16,6 +17,16 @@ export const checked = (clock: Clock) =>
   ].join(" ");
 
 export const cutWhenDown = "on-marked-down shutdown-sessions";
+
+/** How a server's PostgreSQL is checked: it takes connections, and the relay (role.ts) says what it should. */
+export const checkedByRelay = (path: string, otherwise: string) => [
+  "option tcp-check",
+  // Closed in good order: PostgreSQL logs a reset.
+  `tcp-check connect port ${ports.postgresql} linger`,
+  `tcp-check connect addr 127.0.0.1 port ${ports.role}`,
+  `tcp-check send-lf "GET /${path} HTTP/1.0\\r\\n\\r\\n"`,
+  `tcp-check expect rstring "^HTTP/1.. 200" on-error "${otherwise}"`,
+];
 
 /** How long one health check may take after it has connected, milliseconds. */
 export const checkTimeout = (clock: Clock) => Math.max(1000, clock.checkInterval);

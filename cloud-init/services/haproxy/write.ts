@@ -4,7 +4,7 @@ import type { Plan } from "../../../settings/plan";
 import { programs } from "../../program";
 import { doors } from "./balanced";
 import { maxconn, speaksFirst } from "./limits";
-import { checked, cutWhenDown, section } from "./section";
+import { checked, checkedByRelay, cutWhenDown, section } from "./section";
 
 /** The program that holds connections while nobody leads. */
 export const holdProgram = "hold.lua";
@@ -47,12 +47,7 @@ export function writePath(plan: Plan): string[] {
     leaderBackend(plan, "primary", clientHold, ` maxconn ${to.write}`),
     leaderBackend(plan, "pool", poolHold, ""),
     section("backend leaders", [
-      "option tcp-check",
-      // Closed in good order: PostgreSQL logs a reset.
-      `tcp-check connect port ${ports.postgresql} linger`,
-      `tcp-check connect addr 127.0.0.1 port ${ports.role}`,
-      'tcp-check send-lf "GET /%[srv_name] HTTP/1.0\\r\\n\\r\\n"',
-      'tcp-check expect rstring "^HTTP/1.. 200" on-error "does not lead"',
+      ...checkedByRelay("%[srv_name]", "does not lead"),
       checked(clock),
       ...plan.postgresql.map(({ name, address }) => `server ${name} ${address}:${ports.postgresql} check`),
     ]),
