@@ -90,15 +90,19 @@ describe("rendered files", () => {
     const made = plan({ nodes: { postgresql: 5 } });
     const text = rendered(made, made.haproxy[1]!, "haproxy.cfg");
     for (const { name, address } of made.postgresql) {
-      const checked = `verify required ca-file /etc/pgha/tls/ca.crt verifyhost ${name}`;
+      const times = (line: string) => text.split("\n").filter((each) => each === line).length;
       for (const line of [
         `backend role_${name}`,
-        `  server patroni ${address}:8008 ssl ${checked}`,
-        `  server ${name} ${address}:5432 check`,
+        `backend role_read_${name}`,
         `  server ${name} ${address}:5432 track leaders/${name}`,
-        `  server ${name} ${address}:5432 check port 8008 check-ssl ${checked}`,
       ])
-        assert.equal(text.split("\n").filter((each) => each === line).length, 1, line);
+        assert.equal(times(line), 1, line);
+      // For the role and for reads.
+      for (const line of [
+        `  server patroni ${address}:8008 ssl verify required ca-file /etc/pgha/tls/ca.crt verifyhost ${name}`,
+        `  server ${name} ${address}:5432 check`,
+      ])
+        assert.equal(times(line), 2, line);
     }
   });
 
