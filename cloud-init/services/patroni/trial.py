@@ -86,6 +86,19 @@ def overrides(trial: Path, pages: int) -> dict[str, str]:
     }
 
 
+def with_staged(given: dict[str, str], stage: Path, folder: Path) -> dict[str, str]:
+    """Files that come with the same step, as certificates, are not in their places yet: copies of them stand in."""
+    changed = dict(given)
+    for name, value in given.items():
+        staged = stage / value.lstrip("/")
+        if value.startswith("/") and staged.is_file():
+            copy = folder / name
+            shutil.copyfile(staged, copy)
+            shutil.chown(copy, "postgres", "postgres")
+            changed[name] = str(copy)
+    return changed
+
+
 def pages_to_try(new: int, now: int, huge_wanted: bool, huge_now: bool) -> int:
     """Shared buffers of the trial, in pages: what the instance that runs gives free when it ends is there for the new one."""
     if huge_wanted and not huge_now:
@@ -185,14 +198,14 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="pgha-trial.", dir=beside))
     try:
         trial = Trial(folder, programs, unit.read_text())
-        said = trial.prepare(given) or trial.start()
+        said = trial.prepare(with_staged(given, new.parent.parent, folder)) or trial.start()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     for line in said:
-        print(line.replace(f"{folder}/data/", ""))
+        print(line.replace(f"{folder}/data/", "").replace(f"{folder}/", ""))
     return 1 if said else 0
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
+    os.umask(0o077)  # a copied key is nobody else's
     sys.exit(main())

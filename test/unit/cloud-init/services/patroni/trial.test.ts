@@ -45,6 +45,25 @@ describe("trial.py", () => {
     assert.equal(of("from pathlib import Path\nresult = trial.in_force(Path(given))", join(folder(), "none")), null);
   });
 
+  it("reads what comes with the same step from where it is set aside: it is not in its place yet", () => {
+    const stage = join(folder(), "stage");
+    mkdirSync(join(stage, "etc/pgha/tls"), { recursive: true });
+    writeFileSync(join(stage, "etc/pgha/tls/server.crt"), "new");
+    const given = {
+      ssl_cert_file: "/etc/pgha/tls/server.crt",
+      ssl_key_file: "/etc/pgha/tls/other.key",
+      work_mem: "1MB",
+    };
+    const code =
+      "from pathlib import Path\ntrial.shutil.chown = lambda *_: None\n" +
+      "changed = trial.with_staged(given['given'], Path(given['stage']), Path(given['folder']))\n" +
+      "result = [changed, Path(changed['ssl_cert_file']).read_text()]";
+    assert.deepEqual(of(code, { given, stage, folder: folder() }), [
+      { ...given, ssl_cert_file: join(folder(), "ssl_cert_file") },
+      "new",
+    ]);
+  });
+
   it("writes a value as postgresql.conf reads it", () => {
     const given = { log_line_prefix: "it's [%p]\\ ", work_mem: "1MB" };
     assert.equal(
