@@ -75,8 +75,7 @@ take_back() {
   said=$(journalctl -u patroni --since "@$1" -o cat --no-pager | grep -oE '(FATAL|PANIC): .*' | grep -v ' terminating ' | sort -u | tail -n 3) || true
   stop_others
   put_back
-  rest -o /dev/null -X PUT -H 'Content-Type: application/json' -d @/etc/patroni/dynamic.json "$patroni_url/config" ||
-    jq -jc . /etc/patroni/dynamic.json | etcd_ctl put "/service/$CLUSTER/config" >/dev/null || true
+  put_dynamic || jq -jc . /etc/patroni/dynamic.json | etcd_ctl put "/service/$CLUSTER/config" >/dev/null || true
   systemctl restart patroni
   wait_for 120 "PostgreSQL to be back with the settings it had" healthy
   fail "PostgreSQL did not come back with the new settings; it runs with those it had, and no other node was restarted. It said: ${said:-nothing}"
