@@ -21,7 +21,8 @@ const repositoryFiles = ["cloud-init", "cloud-init/converge", ...serviceFolders]
   )
   .flatMap((path) => {
     const content = readFileSync(join(root, path), "utf8");
-    return [content, brief(content)].map((text) => ({ path, text: text.trimEnd() }));
+    // What is rendered into a program stands after its first line (`driftFiles`).
+    return [content, brief(content), content.replace(/^#!.*\n/, "")].map((text) => ({ path, text: text.trimEnd() }));
   });
 
 /** How deep a file's text may be indented in cloud-config. */

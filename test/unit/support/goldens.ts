@@ -71,7 +71,10 @@ function filesOf(run: Run, plan: Plan, node: Node): Goldens {
     ({ content }) => withoutRepositoryFiles(`\n${content}`).split("\n").length > 3,
   );
   const files: Goldens = new Map(
-    [...rendered, ...secretFiles(plan, node)].map(({ path, content }) => [path.slice(1), content]),
+    [...rendered, ...secretFiles(plan, node)].map(({ path, content }) => [
+      path.slice(1),
+      withoutRepositoryFiles(content),
+    ]),
   );
   const text = (name: string, input: string) => String(resource(run, name).inputs[input]);
   files.set("user-data", withoutRepositoryFiles(text(`${node.name}-instance`, "userData")));
