@@ -44,7 +44,7 @@ async function unlessDone(cwd: string, text: string, deed: () => Promise<void>):
 async function node(): Promise<Program[]> {
   const cwd = copied("node");
   const examples = join(checkoutRoot, "docs", "clients");
-  for (const name of ["pool.ts", "retry.ts", "node-postgres.ts", "prisma", "prisma.config.ts"])
+  for (const name of ["pool.ts", "retry.ts", "node-postgres.ts", "prisma", "prisma.config.ts", "tsconfig.json"])
     cpSync(join(examples, name), join(cwd, name), { recursive: true, preserveTimestamps: true });
   const lock = readFileSync(join(cwd, "package-lock.json"), "utf8");
   const schema = readFileSync(join(cwd, "prisma", "schema.prisma"), "utf8");
@@ -54,7 +54,7 @@ async function node(): Promise<Program[]> {
     const env = ["PRISMA_SCHEMA_ENGINE_BINARY=/bin/true", "CHECKPOINT_DISABLE=1"];
     await must(cwd, "env", ...env, join(cwd, "node_modules", ".bin", "prisma"), "generate");
   });
-  const tsx = join(checkoutRoot, "node_modules", "tsx", "dist", "esm", "index.mjs");
+  const tsx = join(checkoutRoot, "node_modules", "tsx", "dist", "loader.mjs");
   return [
     ["node-postgres", "node"],
     ["Knex", "node"],
@@ -84,7 +84,7 @@ function python(): Promise<Program[]> {
 async function go(): Promise<Program[]> {
   const cwd = copied("go");
   await must(cwd, "go", "build", "-o", "clients", ".");
-  return ["pgx", "lib/pq"].map((name) => ({ name, kind: "go", command: [join(cwd, "clients"), name], cwd }));
+  return ["pgx", "lib/pq"].map((name) => ({ name, kind: name === "pgx" ? "go" : name, command: [join(cwd, "clients"), name], cwd }));
 }
 
 async function java(): Promise<Program[]> {

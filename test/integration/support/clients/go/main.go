@@ -4,6 +4,7 @@ package main
 import (
 	"bufio"
 	"context"
+	sqldriver "database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -182,9 +183,16 @@ func (s *session) step(name, word string) (any, error) {
 		if took := time.Since(began); took > 10*time.Second {
 			return nil, fmt.Errorf("it ended after %s", took)
 		}
-		_, _, usable := s.c.row(ctx, "SELECT 1")
-		if usable != nil {
-			return nil, usable
+		// lib/pq gives up a connection whose statement it has cancelled.
+		if _, _, broken := s.c.row(ctx, "SELECT 1"); errors.Is(broken, sqldriver.ErrBadConn) {
+			s.c.close()
+			opened, err := s.d.connect(ctx, false)
+			if err != nil {
+				return nil, err
+			}
+			s.c = opened
+		} else if broken != nil {
+			return nil, broken
 		}
 		return state(err), nil
 	case "broken":

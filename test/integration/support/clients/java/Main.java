@@ -28,7 +28,7 @@ public class Main {
         config.setJdbcUrl(System.getenv(variable));
         config.setMaximumPoolSize(size);
         config.setMinimumIdle(0);
-        config.setConnectionTimeout(5000);
+        config.setConnectionTimeout(20_000);
         config.setInitializationFailTimeout(-1);
         return new HikariDataSource(config);
     }
@@ -238,7 +238,8 @@ public class Main {
                 said = session.step(words[0], words.length > 1 ? words[1] : "");
             } catch (Exception error) {
                 ok = false;
-                said = json(String.valueOf(error.getMessage()));
+                // HikariCP says why in the cause.
+                said = json(error.getMessage() + " " + error.getCause());
             }
             System.out.printf("{\"step\": %s, \"ok\": %s, \"said\": %s}%n", json(words[0]), ok, said);
         }

@@ -11,9 +11,11 @@ sql() { psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -c "$@"; }
 state() { sed -nE 's/.*(ERROR|FATAL): +([0-9A-Z]{5}):.*/\2/p' "$scratch/said" | tail -n 1; }
 
 cancelled() {
-  sql "SELECT pg_sleep(30) /* $1 */" >/dev/null 2>"$scratch/said" &
+  (trap - INT && exec psql -XAtq -v VERBOSITY=verbose -c "SELECT pg_sleep(30) /* $1 */") >/dev/null 2>"$scratch/said" &
   local psql=$!
-  sleep 0.5
+  until [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%/* $1 */' AND pid <> pg_backend_pid()")" = 1 ]; do
+    kill -0 "$psql" || return
+  done
   kill -INT "$psql" # as Ctrl-C does
   wait "$psql"
   state
