@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Node, Plan } from "../settings/plan";
+import { ports } from "../settings/ports";
 import { binDirectory, dataDirectory } from "./services/patroni/files";
 import { etcdEndpoints, etcdMembers } from "./services/etcd/files";
 import type { File } from "./file";
 import { reactionsInBash } from "./reactions";
 import { journalOf } from "./services";
+import { poolers } from "./services/pgbouncer/poolers";
 import { superuserOptions } from "./services/patroni/session";
 
 /** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it, and copying a database. */
@@ -47,6 +49,11 @@ export function convergeScript(plan: Plan, node: Node): string {
       PGBIN: binDirectory,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
       SUPERUSER_OPTIONS: superuserOptions,
+    }),
+    ...(node.role === "haproxy" && {
+      POOLERS: poolers(plan.settings.machines.haproxy.cpus)
+        .map(({ unit, sockets, use }) => `${unit}:${sockets}:${ports[use]}`)
+        .join(" "),
     }),
     ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };

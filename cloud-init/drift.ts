@@ -49,7 +49,7 @@ export const givenSum = ({ script, files, secrets }: Shown) =>
 export function driftFiles(plan: Plan, node: Node): File[] {
   const { settings } = plan;
   const variables = {
-    UNITS: unitsOf(node.role, settings.clock).join(" "),
+    UNITS: unitsOf(node.role, settings.clock, settings.machines[node.role].cpus).join(" "),
     ...(node.role === "postgresql" && {
       DATABASE: settings.database.name,
       PATRONI: `https://${node.address}:${ports.patroni}`,

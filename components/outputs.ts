@@ -50,6 +50,8 @@ export interface ClusterOutput {
   driver: Plan["settings"]["driver"];
   database: { name: string; owner: string; user: string };
   clock: Plan["settings"]["clock"];
+  /** Cores of a proxy, which has a PgBouncer for each at either port. @default the release before did not say: one */
+  proxyCpus?: number;
   synchronous: "quorum" | "off";
   /** MiB of WAL beyond which a replica gets no reads. */
   maxReplicaLag: number;
@@ -69,12 +71,16 @@ export interface ClusterOutputs {
   readUrl: pulumi.Output<string>;
   /** To the leader through PgBouncer: what an application should use. */
   pooledUrl: pulumi.Output<string>;
+  /** To the replicas through PgBouncer: what an application should use for reads that may be a little behind. */
+  pooledReadUrl: pulumi.Output<string>;
   /** As writeUrl, as the owner of the database: for migrations. */
   ownerUrl: pulumi.Output<string>;
   /** As pooledUrl, naming every proxy: libpq goes on to the next when one is gone. */
   dsn: pulumi.Output<string>;
   /** As readUrl, naming every proxy. */
   readDsn: pulumi.Output<string>;
+  /** As pooledReadUrl, naming every proxy. */
+  pooledReadDsn: pulumi.Output<string>;
   /** HAProxy's stats pages; log in as `pgha`. `/metrics` serves Prometheus. */
   statsUrls: pulumi.Output<string[]>;
   /** Password of the stats pages. */
@@ -120,7 +126,7 @@ export interface Made {
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
 export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   const { passwords, pki, ready } = made;
-  const { driver, aws, database, clock, postgresql, haproxy } = plan.settings;
+  const { driver, aws, database, clock, machines, postgresql, haproxy } = plan.settings;
   const { user, owner } = database;
   const proxies = plan.haproxy.map((node, index) => proxyOutput(plan, node, index));
   const endpoint = made.endpoint && pulumi.output(made.endpoint);
@@ -141,6 +147,7 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     writeUrl: connect(passwords.user.password, one(user, "write")),
     readUrl: connect(passwords.user.password, one(user, "read")),
     pooledUrl: connect(passwords.user.password, one(user, "pooled")),
+    pooledReadUrl: connect(passwords.user.password, one(user, "pooledRead")),
     ownerUrl: connect(passwords.owner.password, one(owner, "write")),
     dsn: connect(
       passwords.user.password,
@@ -149,6 +156,10 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     readDsn: connect(
       passwords.user.password,
       (password) => `${url(plan, user, password, all("read"))}&connect_timeout=2`,
+    ),
+    pooledReadDsn: connect(
+      passwords.user.password,
+      (password) => `${url(plan, user, password, all("pooledRead"))}&connect_timeout=2`,
     ),
     statsUrls: pulumi.output(all("stats").map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),
@@ -160,6 +171,7 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
         driver,
         database,
         clock,
+        proxyCpus: machines.haproxy.cpus,
         synchronous: postgresql.synchronous,
         maxReplicaLag: haproxy.maxReplicaLag,
         nodes,
@@ -181,8 +193,8 @@ type Front = { host: string; ports: EndpointPorts };
 /** On Incus clients are on the host, and reach a proxy by its published ports. */
 function proxyOutput({ settings }: Plan, { name, address }: Node, index: number): ProxyOutput {
   if (settings.driver === "incus") return { name, host: "127.0.0.1", ports: clientPorts(settings, index) };
-  const { write, read, stats, pooled } = ports;
-  return { name, host: address, ports: { write, read, stats, pooled } };
+  const { write, read, stats, pooled, pooledRead } = ports;
+  return { name, host: address, ports: { write, read, stats, pooled, pooledRead } };
 }
 
 function nodeOutput(plan: Plan, pki: Pki, { node, machine }: NodeMachine): pulumi.Output<NodeOutput> {

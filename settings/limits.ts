@@ -23,19 +23,24 @@ export const queueTime = loginTime;
  */
 export const strangers = 6000;
 
-type Sizes = Pick<Settings, "nodes" | "pool" | "postgresql">;
+type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql">;
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
-const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
+const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
   Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
 
-/**
- * What one proxy may open to one PostgreSQL: PgBouncer its pool; clients that come without it the rest, at least one; reads, which go
- * to standbys, both.
- */
-export function serverConnections(sizes: Sizes) {
-  const [all, pool] = [share(sizes), sizes.pool.size];
-  return { pool, write: Math.max(1, all - pool), read: Math.max(1, all) };
+/** What one proxy may open to one PostgreSQL: to the leader or to a standby PgBouncer its pool, and clients without it the rest. */
+export function serverConnections(sizes: Pick<Sizes, "nodes" | "pool" | "postgresql">) {
+  const { size, readSize = size } = sizes.pool;
+  const rest = (pool: number) => Math.max(1, share(sizes) - pool);
+  return { pool: size, write: rest(size), pooledRead: readSize, read: rest(readSize) };
+}
+
+/** Server connections of each PgBouncer process of a proxy, by what it is for. */
+export function poolSizes(sizes: Sizes) {
+  const { pool, pooledRead } = serverConnections(sizes);
+  const each = (all: number) => Math.max(1, Math.floor(all / sizes.machines.haproxy.cpus));
+  return { pooled: each(pool), pooledRead: each(pooledRead) };
 }
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */
@@ -49,7 +54,7 @@ export const patroniPerSource = 16;
  * them all. A proxy has half as much again as its share, since after a reload HAProxy's old worker keeps its sessions for a while
  * beside those of the new one, and 20 that cancel a query.
  */
-export const perSource = (sizes: Omit<Sizes, "pool">): Partial<Record<number, Partial<Record<Source, number>>>> => ({
+export const perSource = (sizes: Pick<Sizes, "nodes" | "postgresql">): Partial<Record<number, Partial<Record<Source, number>>>> => ({
   [ports.ssh]: { outside: 100 },
   [ports.etcdClient]: { etcd: 100, postgresql: 100 },
   [ports.etcdPeer]: { etcd: 50 },

@@ -5,8 +5,10 @@ import type { Role } from "../../settings/roles";
 
 /** A daemon of ours on the machines of a role. What it is made of is rendered beside its record (`files.ts`). */
 export interface Service {
-  /** Its systemd unit. */
+  /** Its systemd unit; the first of them, when it is several processes. */
   unit: string;
+  /** Units of the others on a machine with so many cores, each `UNIT-SOMETHING`. @default none */
+  further?(cpus: number): string[];
   role: Role;
   /** Whether a cluster with this clock has it. One that it no longer has is taken off its machines. @default always */
   on?(clock: Switches): boolean;

@@ -14,9 +14,9 @@ import type { World } from "./world";
 const bootLimit = 90;
 
 /** Shell that undoes all that a fault can leave inside a machine, and says what it found. */
-export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">): string {
+export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">, proxyCpus = 1): string {
   // Not waited for: etcd is up only when a majority of its members is.
-  const start = unitsOf(role, clock).map(
+  const start = unitsOf(role, clock, proxyCpus).map(
     (unit) => `case $(systemctl show -P ActiveState ${unit}) in
   inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
 esac`,
@@ -46,7 +46,7 @@ async function healNode(world: World, node: NodeOutput): Promise<string[]> {
   const undone = await world.power.on(node);
   const { runner } = world.reached;
   for (const deadline = Date.now() + bootLimit * 1000; ; await pause(500)) {
-    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role, world.clock), {
+    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role, world.clock, world.reached.cluster.facts.proxyCpus), {
       timeout: 20_000,
     });
     if (code === 0) {

@@ -110,6 +110,7 @@ export interface ProxyNode extends Reachable {
      */
     oldWorkers: { pid: number; seconds: number }[] | null;
   } | null;
+  /** All PgBouncers of the proxy together. */
   pgbouncer: {
     version: string | null;
     clients: { active: number; waiting: number };

@@ -3,7 +3,7 @@ import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services
 import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import type { Known } from "../cluster";
-import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, superuserSql } from "../ask";
+import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, poolersOf, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
@@ -35,7 +35,7 @@ const longTransactions = (database: string) => `SELECT coalesce(json_agg(t), '[]
   ORDER BY xact_start LIMIT 5) t`;
 
 /** Those that started before their units were written: `outdated` in cloud-init/converge/common.sh, which leaves them running. */
-const outdated = `cd /etc/systemd/system && for s in haproxy pgbouncer; do
+const outdated = (cluster: ClusterOutput) => `cd /etc/systemd/system && for s in ${["haproxy", ...poolersOf(cluster).map(({ unit }) => unit)].join(" ")}; do
   started=$(systemctl show --timestamp=unix -P ExecMainStartTimestamp $s)
   for f in $s.service $s.service.d/pgha.conf; do
     [ ! -e $f ] || [ "$(stat -c %Y $f)" -le "\${started#@}" ] || echo $s
@@ -63,16 +63,16 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
     postgresql: `timeout ${patience} ${superuserSql(databaseQuestions(database.name))}`,
   }),
   guard: () => ({}),
-  haproxy: () => ({
+  haproxy: (_, cluster) => ({
     version: "haproxy -v | head -n 1",
     stat: `echo 'show stat' | timeout ${patience} socat -t ${patience} - /run/haproxy/admin.sock`,
     workers: `echo 'show proc' | timeout ${patience} socat -t ${patience} - /run/haproxy/master.sock`,
-    outdated,
+    outdated: outdated(cluster),
   }),
-  pgbouncer: () => ({
-    pools: `timeout ${patience} ${pgbouncerConsole("SHOW POOLS")}`,
-    paused: `timeout ${patience} ${showPaused}`,
-    pgbouncer: `timeout ${patience} ${pgbouncerConsole("SHOW VERSION")}`,
+  pgbouncer: (_, cluster) => ({
+    pools: pgbouncerConsole(poolersOf(cluster), patience, "SHOW POOLS"),
+    paused: showPaused(cluster, patience),
+    pgbouncer: pgbouncerConsole(poolersOf(cluster).slice(0, 1), patience, "SHOW VERSION"),
   }),
   gate: () => ({}),
 };
@@ -82,7 +82,7 @@ const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
   certificate: `cat ${tls.client}`,
   disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
   differences: driftProgram,
-  units: `for u in ${unitsOf(node.role, cluster.clock).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
+  units: `for u in ${unitsOf(node.role, cluster.clock, cluster.proxyCpus ?? 1).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
   ...Object.fromEntries(
     servicesOf(node.role, cluster.clock).flatMap(([name]) => Object.entries(asked[name](node, cluster))),
   ),

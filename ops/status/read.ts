@@ -169,7 +169,8 @@ function readProxy(probe: Probe): ProxyNode {
           row.pxname === backend && !["BACKEND", "FRONTEND"].includes(row.svname!) && row.status!.startsWith("UP"),
       )
       .map((row) => row.svname!);
-  const own = parseCsv(pools ?? "").filter((row) => row.database !== "pgbouncer");
+  // Each PgBouncer's answer begins with the names of its columns.
+  const own = parseCsv(pools ?? "").filter((row) => !["database", "pgbouncer"].includes(row.database!));
   const sum = (column: string) => own.reduce((total, row) => total + Number(row[column] ?? 0), 0);
   const version = (section: string, pattern: RegExp) => pattern.exec(probe.sections.get(section) ?? "")?.[1] ?? null;
   return {

@@ -2,7 +2,7 @@ import { serverConnections } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
-import { balancedPool, doors } from "./balanced";
+import { balancedPools, doors } from "./balanced";
 import { hardened } from "../../hardening";
 import { healthChecks } from "./health";
 import { maxconn, speaksFirst, total, waiting } from "./limits";
@@ -108,7 +108,7 @@ function haproxyConfig(plan: Plan): string {
     "stats show-legends",
   ]);
   const health = plan.settings.driver === "aws" ? healthChecks(plan) : [];
-  const pooled = plan.settings.driver === "aws" ? balancedPool(plan) : [];
+  const pooled = plan.settings.driver === "aws" ? balancedPools(plan) : [];
   const ways = [...writePath(plan), ...roleRelay(plan), ...readPath(plan), ...pooled];
   const sections = [global, certificate, defaults, ...ways, ...health, stats];
   return `${header()}${sections.join("\n\n")}\n`;

@@ -14,6 +14,7 @@ const limits = ({ settings }: Plan): Record<string, number> => ({
   ...(settings.driver === "aws" && {
     // Through the load balancer to PgBouncer, clients and those who have not logged in.
     pooled: 2 * settings.pool.maxClients,
+    pooledRead: 2 * settings.pool.maxClients,
     healthDoor: 200,
     health: 200,
   }),

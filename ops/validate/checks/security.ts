@@ -49,7 +49,7 @@ describe("machines", () => {
   it("the daemons start at boot, and none hangs while starting", async () => {
     let asked = 0;
     await forEach(cluster().nodes, async ({ name, role }) => {
-      const names = unitsOf(role, cluster().facts.clock).join(" ");
+      const names = unitsOf(role, cluster().facts.clock, cluster().facts.proxyCpus ?? 1).join(" ");
       const script = `systemctl is-enabled ${names}; systemctl show -P ActiveState ${names} | grep . | sort -u`;
       const { stdout, unreachable } = await reached().runner.run(name, script, { timeout: 5000 });
       if (unreachable) return;

@@ -12,7 +12,7 @@ import { temporaryFolder } from "../../support/bash";
  * @param pause exit code of PgBouncer's PAUSE
  * @param clients rows of SHOW CLIENTS, beside the console's own
  */
-function restarts(what: "restart_haproxy" | "restart_idle_pgbouncer", { pause = 0, clients = [] as string[] } = {}) {
+function restarts(what: "restart_haproxy" | "each_pooler restart_idle_pooler", { pause = 0, clients = [] as string[] } = {}) {
   const rows = ["C|pgbouncer|pgbouncer|none|active", "C|pgha-gate|pgbouncer|none|active", ...clients].join("\n");
   const { status, stdout, stderr } = spawnSync(
     "bash",
@@ -21,7 +21,7 @@ function restarts(what: "restart_haproxy" | "restart_idle_pgbouncer", { pause = 
       `set -euo pipefail
       exec 3>&1
       source ${join(__dirname, "../../../../cloud-init/converge/haproxy.sh")}
-      DATABASE=app
+      POOLERS=pgbouncer:/var/run/postgresql:6432
       systemctl() { [[ $1 == is-active ]] || echo "$*"; }
       at_rest() { return ${pause}; }
       pgbouncer_admin() { case $1 in "SHOW CLIENTS") echo '${rows}' ;; RESUME*) echo "$1" >&3 ;; esac; }
