@@ -30,12 +30,12 @@ const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
   Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
 
 /**
- * What one proxy may open to one PostgreSQL: PgBouncer its pool; clients that come without it the rest, at least one; reads, which go
- * to standbys, both.
+ * What one proxy may open to one PostgreSQL: PgBouncer its pool, of writes to the leader, of reads to a standby; clients that come
+ * without it the rest, at least one.
  */
 export function serverConnections(sizes: Sizes) {
-  const [all, pool] = [share(sizes), sizes.pool.size];
-  return { pool, write: Math.max(1, all - pool), read: Math.max(1, all) };
+  const { size } = sizes.pool;
+  return { pool: size, clients: Math.max(1, share(sizes) - size) };
 }
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */

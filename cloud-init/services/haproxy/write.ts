@@ -44,7 +44,7 @@ export function writePath(plan: Plan): string[] {
     ...(holds
       ? [section("frontend hold", ["no log", `bind ${clientHold}`, maxconn(plan, "hold"), "default_backend primary"])]
       : []),
-    leaderBackend(plan, "primary", clientHold, ` maxconn ${to.write}`),
+    leaderBackend(plan, "primary", clientHold, ` maxconn ${to.clients}`),
     leaderBackend(plan, "pool", poolHold, ""),
     section("backend leaders", [
       ...checkedByRelay("%[srv_name]", "does not lead"),
