@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { poolerCounts } from "../settings/limits";
 import type { Node, Plan } from "../settings/plan";
 import { ports } from "../settings/ports";
 import { binDirectory, dataDirectory } from "./services/patroni/files";
@@ -51,7 +52,7 @@ export function convergeScript(plan: Plan, node: Node): string {
       SUPERUSER_OPTIONS: superuserOptions,
     }),
     ...(node.role === "haproxy" && {
-      POOLERS: poolers(plan.settings.machines.haproxy.cpus)
+      POOLERS: poolers(poolerCounts(plan.settings))
         .map(({ unit, sockets, use }) => `${unit}:${sockets}:${ports[use]}`)
         .join(" "),
     }),

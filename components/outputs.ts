@@ -6,6 +6,7 @@ import { adminUser } from "../cloud-init/user-data";
 import type { Bastion, Endpoint, EndpointPorts, NodeMachine } from "./driver";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
+import { poolerCounts, type PoolerCounts } from "../settings/limits";
 import { clientPorts, type Node, type Plan } from "../settings/plan";
 import { ports, type ClientPort } from "../settings/ports";
 import type { Role } from "../settings/roles";
@@ -50,8 +51,8 @@ export interface ClusterOutput {
   driver: Plan["settings"]["driver"];
   database: { name: string; owner: string; user: string };
   clock: Plan["settings"]["clock"];
-  /** Cores of a proxy, which has a PgBouncer for each at either port. @default the release before did not say: one */
-  proxyCpus?: number;
+  /** PgBouncers of each proxy. @default undefined: made by the release before, which had one */
+  poolers?: PoolerCounts;
   synchronous: "quorum" | "off";
   /** MiB of WAL beyond which a replica gets no reads. */
   maxReplicaLag: number;
@@ -126,7 +127,7 @@ export interface Made {
 /** Outputs of a cluster; those clients use are known once the cluster is ready. */
 export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   const { passwords, pki, ready } = made;
-  const { driver, aws, database, clock, machines, postgresql, haproxy } = plan.settings;
+  const { driver, aws, database, clock, postgresql, haproxy } = plan.settings;
   const { user, owner } = database;
   const proxies = plan.haproxy.map((node, index) => proxyOutput(plan, node, index));
   const endpoint = made.endpoint && pulumi.output(made.endpoint);
@@ -171,7 +172,7 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
         driver,
         database,
         clock,
-        proxyCpus: machines.haproxy.cpus,
+        poolers: poolerCounts(plan.settings),
         synchronous: postgresql.synchronous,
         maxReplicaLag: haproxy.maxReplicaLag,
         nodes,

@@ -53,9 +53,11 @@ export const ownerSql = ({ facts }: Cluster, sql: string) => {
   return nodePsql(ownerOptions, ...plain, "-d", name, "-U", owner, "-c", sql);
 };
 
+/** What a proxy of the release before has. */
+export const onePooler = { pooled: 1, pooledRead: 0 };
+
 /** The PgBouncers of each proxy; the one there was, on a cluster of the release before. */
-export const poolersOf = ({ proxyCpus }: ClusterOutput): Pooler[] =>
-  proxyCpus === undefined ? poolers(1).slice(0, 1) : poolers(proxyCpus);
+export const poolersOf = ({ poolers: counts = onePooler }: ClusterOutput): Pooler[] => poolers(counts);
 
 /**
  * Shell words that ask the consoles of PgBouncers, one thing after the other; their own OS user may, without a password.

@@ -36,11 +36,21 @@ export function serverConnections(sizes: Pick<Sizes, "nodes" | "pool" | "postgre
   return { pool: size, write: rest(size), pooledRead: readSize, read: rest(readSize) };
 }
 
-/** Server connections of each PgBouncer process of a proxy, by what it is for. */
-export function poolSizes(sizes: Sizes) {
+/** PgBouncer processes of a proxy, by what they are for. */
+export type PoolerCounts = Record<"pooled" | "pooledRead", number>;
+
+/** PgBouncer uses one core, so there is one for each core; for reads also one for each replica, which is its home (`homes.ts`). */
+export const poolerCounts = ({ machines, nodes }: Pick<Sizes, "machines" | "nodes">): PoolerCounts => ({
+  pooled: machines.haproxy.cpus,
+  pooledRead: Math.max(machines.haproxy.cpus, nodes.postgresql - 1),
+});
+
+/** Server connections of each of them. */
+export function poolSizes(sizes: Sizes): PoolerCounts {
   const { pool, pooledRead } = serverConnections(sizes);
-  const each = (all: number) => Math.max(1, Math.floor(all / sizes.machines.haproxy.cpus));
-  return { pooled: each(pool), pooledRead: each(pooledRead) };
+  const counts = poolerCounts(sizes);
+  const each = (all: number, among: number) => Math.max(1, Math.floor(all / among));
+  return { pooled: each(pool, counts.pooled), pooledRead: each(pooledRead, counts.pooledRead) };
 }
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */

@@ -22,6 +22,8 @@ export const ports = {
   /** On the proxies' loopback interface only: who leads, as HAProxy's checks ask it; where connections wait for a leader. */
   role: 8108,
   hold: 5009,
+  /** The first of those by which PgBouncer reaches replicas (`homes.ts`). */
+  homes: 5021,
 } as const;
 
 /** Uses a client has for a proxy. */

@@ -3,6 +3,7 @@
  * `Record<ServiceName, ...>`, which does not compile while one is missing.
  */
 import type { Switches } from "../../settings/clocks";
+import type { PoolerCounts } from "../../settings/limits";
 import type { Role } from "../../settings/roles";
 import { etcd } from "./etcd/record";
 import { gate } from "./gate/record";
@@ -34,9 +35,9 @@ export const journalOf = (role: Role): string =>
 export const servicesOf = (role: Role, clock: Switches): [ServiceName, Service][] =>
   possibleServices(role).filter(([, { on }]) => on?.(clock) ?? true);
 
-/** Units of those, on a machine with so many cores. */
-export const unitsOf = (role: Role, clock: Switches, cpus: number): string[] =>
-  servicesOf(role, clock).flatMap(([, { unit, further }]) => [unit, ...(further?.(cpus) ?? [])]);
+/** Units of those, of which a proxy may have so many PgBouncers. */
+export const unitsOf = (role: Role, clock: Switches, counts: PoolerCounts): string[] =>
+  servicesOf(role, clock).flatMap(([, { unit, further }]) => [unit, ...(further?.(counts) ?? [])]);
 
 /** The service of a unit; undefined: it is none of ours. */
 export const serviceOf = (unit: string): ServiceName | undefined =>

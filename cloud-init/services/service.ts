@@ -1,5 +1,6 @@
 /** What a service is: the one place that says everything there is one of. */
 import type { Switches } from "../../settings/clocks";
+import type { PoolerCounts } from "../../settings/limits";
 import type { ports } from "../../settings/ports";
 import type { Role } from "../../settings/roles";
 
@@ -7,8 +8,8 @@ import type { Role } from "../../settings/roles";
 export interface Service {
   /** Its systemd unit; the first of them, when it is several processes. */
   unit: string;
-  /** Units of the others on a machine with so many cores, each `UNIT-SOMETHING`. @default none */
-  further?(cpus: number): string[];
+  /** Units of the others, each `UNIT-SOMETHING`. @default none */
+  further?(counts: PoolerCounts): string[];
   role: Role;
   /** Whether a cluster with this clock has it. One that it no longer has is taken off its machines. @default always */
   on?(clock: Switches): boolean;

@@ -3,7 +3,7 @@ import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services
 import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import type { Known } from "../cluster";
-import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, poolersOf, superuserSql } from "../ask";
+import { etcdctl, etcdEndpoint, onePooler, patroniCurl, pgbouncerConsole, poolersOf, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
@@ -82,7 +82,7 @@ const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
   certificate: `cat ${tls.client}`,
   disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
   differences: driftProgram,
-  units: `for u in ${unitsOf(node.role, cluster.clock, cluster.proxyCpus ?? 1).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
+  units: `for u in ${unitsOf(node.role, cluster.clock, cluster.poolers ?? onePooler).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
   ...Object.fromEntries(
     servicesOf(node.role, cluster.clock).flatMap(([name]) => Object.entries(asked[name](node, cluster))),
   ),

@@ -19,7 +19,7 @@ const stack = new TestStack("test-cluster", {
   driver: "incus",
   name: "pgha-test",
   network: { cidr: "10.89.0.0/24" },
-  ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432 },
+  ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432, pooledRead: 16532 },
 });
 
 describe("a cluster of the default size", function () {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
+import { homes } from "../../settings/homes";
 import { reservedConnections, silence } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { plan as makePlan } from "../unit/support/settings";
@@ -135,6 +136,46 @@ describe("HAProxy before a played cluster", function () {
       const client = await reads(two);
       const since = await says(two, refused, { state: "running", role: "replica that lags" });
       assert.ok((await cut(client, since)) < soon);
+    });
+  });
+
+  describe("has a home for each replica, at which PgBouncer meets it", () => {
+    const [first, second] = homes(plan).map(({ port }) => port);
+    /** Who serves there; null: nobody. */
+    async function at(port: number): Promise<string | null | undefined> {
+      const name = `home${++count}`;
+      await stage.do("connect", name, port, 1, "127.0.0.1");
+      return (await wait(name, "served", soon))?.node;
+    }
+    let count = 0;
+    const who = async () => Promise.all([at(first!), at(second!)]);
+    async function become(expected: string[]): Promise<void> {
+      const deadline = Date.now() + 1000 * (soon + aWhile);
+      let found: unknown;
+      while (String((found = await who())) !== String(expected))
+        assert.ok(Date.now() < deadline, `${String(found)}, not ${String(expected)}`);
+    }
+
+    it("whoever leads", async () => {
+      await become([three, two]);
+      await says(one, refused, replica);
+      await says(two, 200, primary(2));
+      await become([one, three]);
+      await says(two, refused, replica);
+      await says(three, 200, primary(3));
+      await become([one, two]);
+    });
+
+    it("or, when it is away, the same other one each time; the leader when none is left", async () => {
+      await become([three, two]);
+      await postgresql(two, "down");
+      await become([three, three]);
+      await postgresql(three, "down");
+      await become([one, one]);
+      await postgresql(two, "up");
+      await become([two, two]);
+      await postgresql(three, "up");
+      await become([three, two]);
     });
   });
 

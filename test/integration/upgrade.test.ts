@@ -18,7 +18,7 @@ const stack = new TestStack("test-upgrade", {
   driver: "incus",
   name: "pgha-upgrade",
   network: { cidr: "10.96.0.0/24" },
-  ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632 },
+  ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632, pooledRead: 19732 },
 });
 
 const git = (...args: string[]) => spawnSync("git", args, { cwd: checkoutRoot, encoding: "utf8" });

@@ -1,4 +1,5 @@
 import { hasPause } from "../../../settings/clocks";
+import { poolerCounts } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 import { unit, type File } from "../../file";
@@ -26,7 +27,7 @@ export function gateFiles(plan: Plan, node: Node): File[] {
     wait: pool.mode !== "session",
     nodes: Object.fromEntries(plan.postgresql.map(({ name, address }) => [name, address])),
     user: gateUser,
-    pgbouncer: poolers(plan.settings.machines.haproxy.cpus)
+    pgbouncer: poolers(poolerCounts(plan.settings))
       .filter(({ use }) => use === "pooled")
       .map(socketOf),
     haproxy: "/run/haproxy/admin.sock",

@@ -8,6 +8,7 @@ const limits = ({ settings }: Plan): Record<string, number> => ({
   hold: settings.pool.maxClients,
   // PgBouncer's own: its pool, each perhaps going round once by the door, and what it opens to cancel queries.
   pool: 4 * serverConnections(settings).pool + 50,
+  homes: 4 * serverConnections(settings).pooledRead + 50,
   stats: 200,
   // Checks and the gate ask it, on the loopback interface.
   role: 200,

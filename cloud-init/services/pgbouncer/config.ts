@@ -1,4 +1,5 @@
-import { poolSizes, pooledLoginTime, strangers } from "../../../settings/limits";
+import { homes } from "../../../settings/homes";
+import { poolerCounts, poolSizes, pooledLoginTime, strangers } from "../../../settings/limits";
 import type { Node, Plan } from "../../../settings/plan";
 import { ports } from "../../../settings/ports";
 import { tls } from "../../../settings/tls";
@@ -13,6 +14,12 @@ import { peersOf, type Pooler } from "./poolers";
  */
 const tracked = "IntervalStyle,default_transaction_read_only";
 
+/** Its port at the HAProxy beside it. */
+function wayIn(plan: Plan, { use, number }: Pooler): number {
+  const all = homes(plan);
+  return use === "pooled" ? ports.write : all[(number - 1) % all.length]!.port;
+}
+
 /** The configuration of one PgBouncer. Options after PgBouncer 1.24, doc/config.md. */
 export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
   const { pool, database, clock } = plan.settings;
@@ -21,14 +28,14 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
   const config = {
     databases: {
       // Through the HAProxy beside it: who leads, and which replica keeps up, is HAProxy's business.
-      [database.name]: `host=127.0.0.1 port=${ports[pooler.use === "pooled" ? "write" : "read"]} dbname=${database.name}`,
+      [database.name]: `host=127.0.0.1 port=${wayIn(plan, pooler)} dbname=${database.name}`,
     },
     peers,
     pgbouncer: {
       listen_addr: "*",
       listen_port: ports[pooler.use],
       // The kernel shares clients out among those that listen on one port.
-      so_reuseport: plan.settings.machines.haproxy.cpus > 1 ? 1 : 0,
+      so_reuseport: poolerCounts(plan.settings)[pooler.use] > 1 ? 1 : 0,
       peer_id: id,
       unix_socket_dir: pooler.sockets,
       pidfile: `/run/pgbouncer/${pooler.unit}.pid`,

@@ -1,3 +1,4 @@
+import { poolerCounts } from "../../../settings/limits";
 import type { Node, Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
 import { hardened } from "../../hardening";
@@ -37,7 +38,7 @@ export function pgbouncerFiles(plan: Plan, node: Node): File[] {
     `hostssl ${name} ${owner},${user} all scram-sha-256`,
   ];
   const shared = { owner: "root:postgres", mode: "0640" };
-  const own = poolers(plan.settings.machines.haproxy.cpus);
+  const own = poolers(poolerCounts(plan.settings));
   return [
     ...own.map((pooler) => ({ path: configOf(pooler), ...shared, content: poolerConfig(plan, node, pooler) })),
     { path: "/etc/pgbouncer/hba.conf", ...shared, content: `${header()}${hba.join("\n")}\n` },

@@ -1,22 +1,23 @@
+import { poolerCounts, type PoolerCounts } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 
-/** One PgBouncer. It is a process that uses one core, so a proxy has as many of them at each port as it has cores. */
+/** One PgBouncer: a process that uses one core. A proxy has several at a port (`poolerCounts`). */
 export interface Pooler {
   /** Its systemd unit: `pgbouncer`, `pgbouncer-2`, ..., `pgbouncer-read`, ... */
   unit: string;
   /** The port it shares with the others of its use: `pooled` leads to the leader, `pooledRead` to the replicas. */
-  use: "pooled" | "pooledRead";
+  use: keyof PoolerCounts;
   /** Which of its use it is, from 1 on. */
   number: number;
   /** Folder of its Unix socket. */
   sockets: string;
 }
 
-/** The PgBouncers of a proxy with so many cores. */
-export const poolers = (cpus: number): Pooler[] =>
+/** The PgBouncers of a proxy. */
+export const poolers = (counts: PoolerCounts): Pooler[] =>
   (["pooled", "pooledRead"] as const).flatMap((use) =>
-    Array.from({ length: cpus }, (_, index): Pooler => {
+    Array.from({ length: counts[use] }, (_, index): Pooler => {
       const first = use === "pooled" ? "pgbouncer" : "pgbouncer-read";
       const further = index > 0;
       return {
@@ -45,7 +46,7 @@ const peerId = (proxy: number, { number }: Pooler): number => proxy * mostPooler
  */
 export function peersOf(plan: Plan, node: Node, pooler: Pooler): { id: number; peers: Record<string, string> } {
   const port = ports[pooler.use];
-  const same = poolers(plan.settings.machines.haproxy.cpus).filter(({ use }) => use === pooler.use);
+  const same = poolers(poolerCounts(plan.settings)).filter(({ use }) => use === pooler.use);
   const all = plan.haproxy.flatMap(({ name, address }, index) =>
     same.map((one): [number, string] => [
       peerId(index + 1, one),

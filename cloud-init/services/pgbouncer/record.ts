@@ -13,8 +13,8 @@ const rules: JournalRule[] = [
 
 export const pgbouncer: Service = {
   unit: "pgbouncer",
-  further: (cpus) =>
-    poolers(cpus)
+  further: (counts) =>
+    poolers(counts)
       .map(({ unit }) => unit)
       .slice(1),
   role: "haproxy",

@@ -3,7 +3,7 @@
 type Edit = Record<string, unknown>;
 
 const nodes = { etcd: 3, postgresql: 3, haproxy: 1 };
-const ports = { write: 18500, read: 18501, stats: 18700, pooled: 18632 };
+const ports = { write: 18500, read: 18501, stats: 18700, pooled: 18632, pooledRead: 18732 };
 
 /** What the cluster of the test is made with. */
 export const settings: Edit = {

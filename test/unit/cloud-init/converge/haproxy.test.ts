@@ -165,18 +165,18 @@ describe("the converge step of a proxy", () => {
     assert.deepEqual(renews([0], "FAIL"), [3, "SHOW POOLS;", "SHOW VERSION;", "FAIL;"]);
   });
   it("restarts HAProxy while PgBouncer's clients wait, and lets them go on once the leader is seen", () => {
-    assert.deepEqual(restarts("restart_haproxy"), [0, "restart haproxy", "sees the leader", "RESUME app"]);
+    assert.deepEqual(restarts("restart_haproxy"), [0, "restart haproxy", "sees the leader", "RESUME"]);
   });
   it("leaves HAProxy alone when transactions do not end in time, and says so", () => {
     const [status, said, last] = restarts("restart_haproxy", { pause: 124 });
     assert.match(String(said), /runs on without its new limits/);
-    assert.deepEqual([status, last], [0, "RESUME app"]);
+    assert.deepEqual([status, last], [0, "RESUME"]);
   });
   it("restarts a PgBouncer that has no clients but its console's", () => {
-    assert.deepEqual(restarts("restart_idle_pgbouncer"), [0, "restart pgbouncer"]);
+    assert.deepEqual(restarts("each_pooler restart_idle_pooler"), [0, "restart pgbouncer"]);
   });
   it("leaves a PgBouncer with clients alone, and says so", () => {
-    const [status, said, ...more] = restarts("restart_idle_pgbouncer", { clients: ["C|app|app|none|active"] });
+    const [status, said, ...more] = restarts("each_pooler restart_idle_pooler", { clients: ["C|app|app|none|active"] });
     assert.match(String(said), /it has clients/);
     assert.deepEqual([status, more], [0, []]);
   });
