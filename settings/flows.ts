@@ -51,12 +51,14 @@ const outsideFlows = ({ driver }: Pick<Settings, "driver">): MachineFlow[] => [
   })),
   ...(driver === "aws"
     ? [
-        ...(["balancedWrite", "balancedRead", "balancedPooled", "balancedPooledRead"] as const).map((use): MachineFlow => ({
-          from: "outside",
-          to: "haproxy",
-          port: ports[use],
-          why: "clients of the load balancer",
-        })),
+        ...(["balancedWrite", "balancedRead", "balancedPooled", "balancedPooledRead"] as const).map(
+          (use): MachineFlow => ({
+            from: "outside",
+            to: "haproxy",
+            port: ports[use],
+            why: "clients of the load balancer",
+          }),
+        ),
         { from: "outside", to: "haproxy", port: ports.health, why: "health checks of the load balancer" } as const,
       ]
     : []),

@@ -64,7 +64,9 @@ export const patroniPerSource = 16;
  * them all. A proxy has half as much again as its share, since after a reload HAProxy's old worker keeps its sessions for a while
  * beside those of the new one, and 20 that cancel a query.
  */
-export const perSource = (sizes: Pick<Sizes, "nodes" | "postgresql">): Partial<Record<number, Partial<Record<Source, number>>>> => ({
+export const perSource = (
+  sizes: Pick<Sizes, "nodes" | "postgresql">,
+): Partial<Record<number, Partial<Record<Source, number>>>> => ({
   [ports.ssh]: { outside: 100 },
   [ports.etcdClient]: { etcd: 100, postgresql: 100 },
   [ports.etcdPeer]: { etcd: 50 },

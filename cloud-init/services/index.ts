@@ -27,7 +27,7 @@ export const possibleServices = (role: Role): [ServiceName, Service][] =>
 /** journalctl's options for what the daemons of a role write. PostgreSQL writes to the journal of Patroni, which starts it. */
 export const journalOf = (role: Role): string =>
   possibleServices(role)
-    .flatMap(([, { unit, further }]) => [unit, ...(further ? [`'${unit}-*'`] : [])])
+    .flatMap(([, { unit, further }]) => [unit, ...(further ? [`${unit}-*`] : [])])
     .map((unit) => `-u ${unit}`)
     .join(" ");
 

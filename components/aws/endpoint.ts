@@ -13,7 +13,12 @@ import { tagsOf } from "./tags";
 type Use = keyof typeof endpointPorts;
 
 /** How names of target groups end. AWS takes 32 characters, of which the cluster's name may have 20. */
-const groupSuffix: Record<Use, string> = { write: "to-write", read: "to-read", pooled: "to-pooled", pooledRead: "to-pooled-r" };
+const groupSuffix: Record<Use, string> = {
+  write: "to-write",
+  read: "to-read",
+  pooled: "to-pooled",
+  pooledRead: "to-pooled-r",
+};
 
 export interface AwsEndpointArgs {
   plan: Plan;

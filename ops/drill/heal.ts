@@ -16,7 +16,11 @@ import type { World } from "./world";
 const bootLimit = 90;
 
 /** Shell that undoes all that a fault can leave inside a machine, and says what it found. */
-export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">, counts: PoolerCounts = onePooler): string {
+export function healScript(
+  role: Role,
+  clock: Pick<Clock, "pause" | "witness">,
+  counts: PoolerCounts = onePooler,
+): string {
   // Not waited for: etcd is up only when a majority of its members is.
   const start = unitsOf(role, clock, counts).map(
     (unit) => `case $(systemctl show -P ActiveState ${unit}) in
@@ -48,9 +52,13 @@ async function healNode(world: World, node: NodeOutput): Promise<string[]> {
   const undone = await world.power.on(node);
   const { runner } = world.reached;
   for (const deadline = Date.now() + bootLimit * 1000; ; await pause(500)) {
-    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role, world.clock, world.reached.cluster.facts.poolers), {
-      timeout: 20_000,
-    });
+    const { code, stdout, stderr, unreachable } = await runner.run(
+      node.name,
+      healScript(node.role, world.clock, world.reached.cluster.facts.poolers),
+      {
+        timeout: 20_000,
+      },
+    );
     if (code === 0) {
       undone.push(...stdout.split("\n").filter(Boolean), ...(await world.power.restoreDisk(node)));
       return undone;

@@ -35,7 +35,9 @@ const longTransactions = (database: string) => `SELECT coalesce(json_agg(t), '[]
   ORDER BY xact_start LIMIT 5) t`;
 
 /** Those that started before their units were written: `outdated` in cloud-init/converge/common.sh, which leaves them running. */
-const outdated = (cluster: ClusterOutput) => `cd /etc/systemd/system && for s in ${["haproxy", ...poolersOf(cluster).map(({ unit }) => unit)].join(" ")}; do
+const outdated = (
+  cluster: ClusterOutput,
+) => `cd /etc/systemd/system && for s in ${["haproxy", ...poolersOf(cluster).map(({ unit }) => unit)].join(" ")}; do
   started=$(systemctl show --timestamp=unix -P ExecMainStartTimestamp $s)
   for f in $s.service $s.service.d/pgha.conf; do
     [ ! -e $f ] || [ "$(stat -c %Y $f)" -le "\${started#@}" ] || echo $s

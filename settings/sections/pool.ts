@@ -15,9 +15,7 @@ export const pool = z
       ),
     readSize: count(1, 5000)
       .optional()
-      .meta(
-        told("the same for the pooled read port, to the replicas.", { otherwise: "as `pool.size`" }),
-      ),
+      .meta(told("the same for the pooled read port, to the replicas.", { otherwise: "as `pool.size`" })),
     mode: z
       .enum(["transaction", "session"])
       .default("transaction")

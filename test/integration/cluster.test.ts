@@ -9,6 +9,7 @@ import { machinesOf, type Machines } from "../../simulator/machines";
 import { rightsChecks } from "./support/rights";
 import { promised } from "./support/promised";
 import { securityChecks } from "./support/security";
+import { sessionChecks } from "./support/sessions";
 import { serviceChecks } from "./support/service";
 import { query } from "../../simulator/sql";
 import { incus, TestStack, until } from "../../simulator/stack";
@@ -74,6 +75,7 @@ describe("a cluster of the default size", function () {
   });
 
   serviceChecks(() => machines);
+  sessionChecks(() => machines);
   // First: it looks for secrets in the journals, and those after it carry keys about.
   securityChecks(stack, () => machines);
   rightsChecks(stack, () => machines);

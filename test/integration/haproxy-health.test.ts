@@ -23,9 +23,11 @@ describe("a proxy's answers to a load balancer", function () {
     );
   async function becomes(expected: string): Promise<void> {
     let found = "";
-    await until(`${expected} for write, read, pooled and pooledRead`, 10, async () => (found = await answers()) === expected).catch(
-      (error: Error) => assert.fail(`${error.message}; answers ${found}`),
-    );
+    await until(
+      `${expected} for write, read, pooled and pooledRead`,
+      10,
+      async () => (found = await answers()) === expected,
+    ).catch((error: Error) => assert.fail(`${error.message}; answers ${found}`));
   }
   const leads = (name: string) => stage.do("says", name, 200, { state: "running", role: "primary", timeline: 1 });
   const follows = (name: string) => stage.do("says", name, 503, { state: "running", role: "replica", timeline: 1 });
@@ -33,7 +35,9 @@ describe("a proxy's answers to a load balancer", function () {
 
   before(async () => {
     await stage.start();
-    await run("chown postgres /etc/pgbouncer/* && chmod 644 /etc/pgha/tls/node.key && systemctl start pgbouncer pgbouncer-read");
+    await run(
+      "chown postgres /etc/pgbouncer/* && chmod 644 /etc/pgha/tls/node.key && systemctl start pgbouncer pgbouncer-read",
+    );
     await Promise.all(others.map(follows));
     await leads(one!);
     await run("systemctl start haproxy");
@@ -80,6 +84,9 @@ describe("a proxy's answers to a load balancer", function () {
   });
 
   it("leave PgBouncer's journal quiet", async () => {
-    assert.doesNotMatch(await run("journalctl -u pgbouncer -u pgbouncer-read -o cat"), /unexpected eof|closing because|WARNING/i);
+    assert.doesNotMatch(
+      await run("journalctl -u pgbouncer -u pgbouncer-read -o cat"),
+      /unexpected eof|closing because|WARNING/i,
+    );
   });
 });

@@ -20,7 +20,19 @@ const rules: JournalRule[] = [
 export const haproxy: Service = {
   unit: "haproxy",
   role: "haproxy",
-  ports: ["write", "read", "stats", "health", "balancedWrite", "balancedRead", "balancedPooled", "balancedPooledRead", "role", "hold", "homes"],
+  ports: [
+    "write",
+    "read",
+    "stats",
+    "health",
+    "balancedWrite",
+    "balancedRead",
+    "balancedPooled",
+    "balancedPooledRead",
+    "role",
+    "hold",
+    "homes",
+  ],
   secrets: ["/etc/haproxy/secrets.cfg"],
   reactions: [
     [

@@ -62,9 +62,11 @@ function poolerUnit({ settings: { clock, pool } }: Plan, pooler: Pooler): File {
         Type: "notify",
         User: "postgres",
         Group: "postgres",
-        RuntimeDirectory: ["pgbouncer", "postgresql", ...(pooler.number > 1 ? [`pgbouncer/${pooler.number}`] : [])].join(
-          " ",
-        ),
+        RuntimeDirectory: [
+          "pgbouncer",
+          "postgresql",
+          ...(pooler.number > 1 ? [`pgbouncer/${pooler.number}`] : []),
+        ].join(" "),
         RuntimeDirectoryMode: "2775",
         RuntimeDirectoryPreserve: "yes",
         ExecStart: `/usr/sbin/pgbouncer ${configOf(pooler)}`,

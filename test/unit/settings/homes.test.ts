@@ -29,6 +29,8 @@ describe("homes of reads", () => {
     const { settings } = plan({ nodes: { haproxy: 3 } });
     const { pool, write, pooledRead, read } = serverConnections(settings);
     assert.ok(pool === settings.pool.size && pooledRead === pool && write >= 1 && read >= 1);
-    assert.ok(3 * Math.max(pool + write, pooledRead + read) <= settings.postgresql.maxConnections - reservedConnections);
+    assert.ok(
+      3 * Math.max(pool + write, pooledRead + read) <= settings.postgresql.maxConnections - reservedConnections,
+    );
   });
 });

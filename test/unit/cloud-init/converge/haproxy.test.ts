@@ -12,7 +12,10 @@ import { temporaryFolder } from "../../support/bash";
  * @param pause exit code of PgBouncer's PAUSE
  * @param clients rows of SHOW CLIENTS, beside the console's own
  */
-function restarts(what: "restart_haproxy" | "each_pooler restart_idle_pooler", { pause = 0, clients = [] as string[] } = {}) {
+function restarts(
+  what: "restart_haproxy" | "each_pooler restart_idle_pooler",
+  { pause = 0, clients = [] as string[] } = {},
+) {
   const rows = ["C|pgbouncer|pgbouncer|none|active", "C|pgha-gate|pgbouncer|none|active", ...clients].join("\n");
   const { status, stdout, stderr } = spawnSync(
     "bash",
@@ -106,6 +109,7 @@ function follows(changed: string[], { taken = true, leader = true } = {}) {
     done
     for path in ${changed.join(" ")}; do changed[$path]=1; done
     DATABASE_HOSTS=postgresql1
+    POOLERS=pgbouncer:/var/run/postgresql:6432
     NODE=haproxy1
     systemctl() { [[ $1 == is-active ]] || echo "$*"; }
     outdated() { return 1; }

@@ -377,7 +377,7 @@ describe("the gate", () => {
 
     it("is one of every PgBouncer of the proxy", async () => {
       other.active = 1;
-      assert.deepEqual((await pause(0.3)).body, { paused: "pending" });
+      assert.deepEqual((await pause(1.5)).body, { paused: "pending" });
       assert.ok(pgbouncer.paused && other.paused);
       await resumed();
       assert.ok(!other.paused);
@@ -408,7 +408,7 @@ describe("the gate", () => {
     it("waits a moment for a HAProxy that was just reloaded, and no longer", async () => {
       haproxy.led = undefined;
       setTimeout(() => (haproxy.led = "postgresql2"), 150);
-      assert.equal((await pause(0.1)).status, 200);
+      assert.equal((await pause(0.5)).status, 200);
       await resumed();
       haproxy.led = undefined;
       const took = await timed(pause(0.1).then(({ status }) => assert.equal(status, 403)));
