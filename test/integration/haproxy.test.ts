@@ -9,7 +9,15 @@ import { homes } from "../../settings/homes";
 import { reservedConnections, silence } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { plan as makePlan } from "../unit/support/settings";
-import { HaproxyStage, onLoopback, primary, refused, replica, type ClientState } from "./support/haproxy-stage";
+import {
+  HaproxyStage,
+  lagging,
+  onLoopback,
+  primary,
+  refused,
+  replica,
+  type ClientState,
+} from "./support/haproxy-stage";
 
 /** Seconds a connection is held here: longer than the 4 s that HAProxy gives a Lua program to compute. */
 const hold = 5;
@@ -35,7 +43,7 @@ describe("HAProxy before a played cluster", function () {
   const stage = new HaproxyStage("pgha-haproxy-test", plan);
   const [one, two, three] = ["postgresql1", "postgresql2", "postgresql3"] as const;
   const { state, wait, says, run } = stage;
-  const connect = (port?: number) => stage.connect(port);
+  const connect = (port?: number, from?: string) => stage.connect(port, from);
 
   /** A new client is served by this node. */
   async function serves(node: string, seconds = soon): Promise<string> {
@@ -132,10 +140,95 @@ describe("HAProxy before a played cluster", function () {
       await postgresql(two, "up");
     });
 
-    it("until it says that it lags too far behind", async () => {
+    it("that has come to lag too far behind; new ones go elsewhere, and come again when it keeps up", async () => {
       const client = await reads(two);
-      const since = await says(two, refused, { state: "running", role: "replica that lags" });
-      assert.ok((await cut(client, since)) < soon);
+      await says(two, refused, lagging);
+      await pause(1000 * soon);
+      const source = await addressOf(two, { now: three });
+      assert.equal((await state(client)).ended, null);
+      await says(two, refused, replica);
+      await settlesFor(source, two);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("when all lag, too, while new ones go to the leader", async () => {
+      const client = await reads(two);
+      for (const node of [two, three]) await says(node, refused, lagging);
+      await settlesFor("127.2.0.1", one);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("until it is promoted, goes under, or its PostgreSQL starts anew", async () => {
+      for (const [status, body] of [
+        [200, primary(2)],
+        [refused, { state: "stopped", role: "demoted" }],
+        [refused, { state: "crashed", role: "replica" }],
+        [refused, { state: "starting", role: "replica" }],
+      ] as const) {
+        for (const before of [replica, lagging]) {
+          await says(two, refused, replica);
+          const client = await reads(two);
+          await says(two, refused, before);
+          await pause(1000 * soon);
+          const since = await says(two, status, body);
+          assert.ok((await cut(client, since)) < soon, JSON.stringify(body));
+        }
+        await scene();
+        await settlesOn(one);
+      }
+    });
+
+    it("and sends none to one that comes back and does not keep up yet", async () => {
+      const source = await addressOf(two);
+      await says(two, refused, { state: "stopped", role: "replica" });
+      await settlesFor(source, three);
+      await says(two, refused, lagging);
+      await pause(1000 * aWhile);
+      assert.equal(await readsFrom(source), three);
+      await says(two, refused, replica);
+      await settlesFor(source, two);
+    });
+
+    /** Who serves reads from this address. */
+    async function readsFrom(source: string): Promise<string | null | undefined> {
+      return (await wait(await connect(ports.read, source), "served", soon))?.node;
+    }
+    async function settlesFor(source: string, node: string): Promise<void> {
+      const deadline = Date.now() + 1000 * (soon + aWhile);
+      for (let found; (found = await readsFrom(source)) !== node;)
+        assert.ok(Date.now() < deadline, `${found} serves, not ${node}`);
+    }
+    /** An address from which reads go to this node by rights. @param now the node that they go to, as it is away */
+    async function addressOf(node: string, { now = node } = {}): Promise<string> {
+      for (let number = 1; number < 250; number++) {
+        const source = `127.3.0.${number}`;
+        if (byRights.get(source) === node && (await readsFrom(source)) === now) return source;
+      }
+      return assert.fail(`no address has ${node}`);
+    }
+    /** Who serves reads from each address while nothing is wrong. */
+    const byRights = new Map<string, string>();
+    before(async () => {
+      await scene();
+      await settlesFor("127.2.0.1", two).catch(() => settlesFor("127.2.0.1", three));
+      for (let number = 1; number <= 40; number++)
+        byRights.set(`127.3.0.${number}`, (await readsFrom(`127.3.0.${number}`))!);
+    });
+
+    it("by the client's address: always the same, a part of them each, and those of no other when one is lost", async () => {
+      const now = async () => Promise.all([...byRights.keys()].map(readsFrom));
+      const expected = [...byRights.values()];
+      assert.deepEqual([...new Set(expected)].sort(), [two, three]);
+      await systemctl("restart");
+      await settlesOn(one);
+      await pause(500);
+      assert.deepEqual(await now(), expected);
+      await postgresql(three, "down");
+      await pause(1000 * soon);
+      assert.deepEqual([...new Set(await now())], [two]);
+      await postgresql(three, "up");
+      await pause(1000 * soon);
+      assert.deepEqual(await now(), expected);
     });
   });
 

@@ -88,8 +88,8 @@ function haproxyConfig(plan: Plan): string {
     "option redispatch",
     "retries 3",
     `timeout connect ${clock.connectTimeout}ms`,
-    `timeout client ${clock.idleTimeout}s`,
-    `timeout server ${clock.idleTimeout}s`,
+    // Silence is no fault: a long statement, a LISTEN, a COPY. Without a limit HAProxy warns; this is the longest that it takes.
+    ...["client", "server"].map((side) => `timeout ${side} ${clock.idleTimeout > 0 ? `${clock.idleTimeout}s` : "24d"}`),
     ...waiting,
     `timeout check ${checkTimeout(clock)}ms`,
   ]);

@@ -71,6 +71,8 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         tcp_keepalives_idle: Math.max(1, Math.ceil(clock.peerTimeout / 2000)),
         tcp_keepalives_interval: 1,
         tcp_keepalives_count: 3,
+        // A transaction that somebody has forgotten holds locks, rows that vacuum may not remove, and a place of PgBouncer's pool.
+        idle_in_transaction_session_timeout: "10min",
         password_encryption: "scram-sha-256",
         // Every node's own file says better (`pinned.ts`); a node that still is of the release before goes by these.
         ssl: "on",

@@ -59,6 +59,27 @@ describe("rendered files", () => {
     }
   });
 
+  it("end a silent session where the clock says so, else never while its ends live", () => {
+    const config = (clock: unknown) => {
+      const made = plan({ clock });
+      return rendered(made, made.haproxy[0]!, "haproxy.cfg");
+    };
+    const limits = (text: string) =>
+      [...text.matchAll(/^defaults$[^]*?timeout client (\S+)\n {2}timeout server (\S+)$/gm)].map(([, ...both]) => both);
+    assert.deepEqual(limits(config("classic")), [["30s", "30s"]]);
+    assert.deepEqual(limits(config("fast")), [["24d", "24d"]]);
+    assert.deepEqual(limits(config({ idleTimeout: 7200 })), [["7200s", "7200s"]]);
+    for (const clock of ["classic", "fast"]) assert.match(config(clock), /^ {2}option tcpka$/m);
+  });
+
+  it("end a session that idles in a transaction for 10 minutes, unless the settings say otherwise", () => {
+    const limit = (parameters: Values) =>
+      dynamic({ postgresql: { parameters } }).parameters.idle_in_transaction_session_timeout;
+    assert.equal(limit({}), "10min");
+    assert.equal(limit({ idle_in_transaction_session_timeout: 0 }), 0);
+    assert.equal(limit({ idle_in_transaction_session_timeout: "1h" }), "1h");
+  });
+
   it("let a commit wait for a standby unless the settings say off", () => {
     assert.equal(dynamic({}).top.synchronous_mode, "quorum");
     assert.equal(dynamic({}).top.synchronous_mode_strict, true);
