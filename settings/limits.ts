@@ -23,6 +23,9 @@ export const queueTime = loginTime;
  */
 export const strangers = 6000;
 
+/** Connections by which one PgBouncer looks passwords up, beside its pools. A lookup is one row of one table. */
+export const lookupConnections = 2;
+
 type Sizes = Pick<Settings, "nodes" | "pool" | "postgresql">;
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
@@ -30,11 +33,11 @@ const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
   Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
 
 /**
- * What one proxy may open to one PostgreSQL: PgBouncer its pool; clients that come without it the rest, at least one; reads, which go
+ * What one proxy may open to one PostgreSQL: PgBouncer its pool and its lookups; clients that come without it the rest, at least one; reads, which go
  * to standbys, both.
  */
 export function serverConnections(sizes: Sizes) {
-  const [all, pool] = [share(sizes), sizes.pool.size];
+  const [all, pool] = [share(sizes), sizes.pool.size + lookupConnections];
   return { pool, write: Math.max(1, all - pool), read: Math.max(1, all) };
 }
 

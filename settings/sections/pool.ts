@@ -9,7 +9,7 @@ export const pool = z
       .meta(
         told(
           "server connections of one PgBouncer (`default_pool_size`, `max_db_connections`). `pool.size` times the proxies must " +
-            "fit into `maxConnections` less 10.",
+            "fit into `maxConnections` less 10, and less 3 for each proxy.",
         ),
       ),
     mode: z

@@ -4,6 +4,7 @@ import type { Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
 import { gateUser } from "../gate/files";
 import { hardened } from "../../hardening";
+import { lookupDatabase, pgbouncerDatabases, pgbouncerLogins } from "./databases";
 import { tls } from "../../../settings/tls";
 
 /**
@@ -29,12 +30,9 @@ const gateEntry = `"${gateUser}" "SCRAM-SHA-256$4096:${zeros(16)}$${zeros(32)}:$
 
 /** PgBouncer's configuration. Options after PgBouncer 1.24, doc/config.md. */
 export function pgbouncerFiles(plan: Plan): File[] {
-  const { pool, database, clock } = plan.settings;
+  const { pool, clock } = plan.settings;
   const config = {
-    databases: {
-      // Through the HAProxy beside it: who leads is HAProxy's business.
-      [database.name]: `host=127.0.0.1 port=${ports.write} dbname=${database.name}`,
-    },
+    databases: pgbouncerDatabases(plan),
     pgbouncer: {
       listen_addr: "*",
       listen_port: ports.pooled,
@@ -47,7 +45,7 @@ export function pgbouncerFiles(plan: Plan): File[] {
       admin_users: gateUser,
       // PgBouncer logs in by its certificate and looks the client's password verifier up (cloud-init/services/patroni/sql.ts).
       auth_user: "pgbouncer",
-      auth_dbname: database.name,
+      auth_dbname: lookupDatabase,
       auth_query: "SELECT name, verifier FROM pgha.lookup($1)",
       client_tls_sslmode: "require",
       client_tls_ca_file: tls.ca,
@@ -88,13 +86,11 @@ export function pgbouncerFiles(plan: Plan): File[] {
   const ini = Object.entries(config).map(([section, entries]) =>
     [`[${section}]`, ...Object.entries(entries).map(([key, value]) => `${key} = ${value}`)].join("\n"),
   );
-  const { name, owner, user } = database;
   const hba = [
     // The console: the daemon's own OS user and the gate's, on this machine.
     "local pgbouncer pgbouncer peer",
     `local pgbouncer ${gateUser} peer`,
-    // Who else may log in, as in pg_hba.conf. What is not listed is refused: the lookup role above all.
-    `hostssl ${name} ${owner},${user} all scram-sha-256`,
+    ...pgbouncerLogins(plan),
   ];
   return [
     {
