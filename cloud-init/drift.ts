@@ -52,7 +52,6 @@ export function driftFiles(plan: Plan, node: Node): File[] {
   const variables = {
     UNITS: unitsOf(node.role, settings.clock, poolerCounts(settings)).join(" "),
     ...(node.role === "postgresql" && {
-      DATABASE: settings.database.name,
       PATRONI: `https://${node.address}:${ports.patroni}`,
       SUPERUSER_OPTIONS: superuserOptions,
     }),

@@ -5,7 +5,7 @@ import { awsFaults } from "./aws/invariants";
 import { clientPorts, highestHost } from "./plan";
 import { roles } from "./roles";
 import type { Fault } from "./faults";
-import { reservedConnections } from "./limits";
+import { lookupConnections, mostPool, reservedConnections } from "./limits";
 import { parameterFaults } from "./parameters/faults";
 import { readNumber } from "./parameters/numbers";
 import type { Settings, Surroundings } from "./schema";
@@ -63,15 +63,24 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
     );
   }
 
-  const pooled = pool.size * nodes.haproxy;
+  const lookups = lookupConnections * machines.haproxy.cpus;
+  const pooled = (pool.size + lookups) * nodes.haproxy;
   // For each proxy one connection past PgBouncer, or its port 5000 would serve nobody.
   const free = postgresql.maxConnections - reservedConnections - nodes.haproxy;
   if (pooled > free) {
     fault(
       "pool.size",
-      `is ${pool.size} on each of ${nodes.haproxy} proxies = ${pooled} server connections, but ` +
+      `is ${pool.size}, with ${lookups} to look passwords up, on each of ${nodes.haproxy} proxies = ${pooled} server connections, but ` +
         `postgresql.maxConnections ${postgresql.maxConnections} leaves ${free} (${reservedConnections} are reserved, and one for each proxy's port 5000); ` +
-        `write ${Math.floor(free / nodes.haproxy)} or less, or raise postgresql.maxConnections`,
+        `write ${Math.floor(free / nodes.haproxy) - lookups} or less, or raise postgresql.maxConnections`,
+    );
+  }
+  const room = mostPool(settings).pooledRead;
+  if (room < 1 || (pool.readSize ?? 1) > room) {
+    fault(
+      "pool.readSize",
+      `is ${pool.readSize ?? pool.size} on each of ${nodes.haproxy} proxies, for which a replica has no room; ` +
+        `${room < 1 ? "" : `write ${room} or less, or `}raise postgresql.maxConnections, which is ${postgresql.maxConnections}`,
     );
   }
   // Each backend needs a few MiB of its own beside the shared buffers (a quarter of memory): 2 MiB is a floor, not a budget.

@@ -23,18 +23,14 @@ export const queueTime = loginTime;
  */
 export const strangers = 6000;
 
+/** Connections by which one PgBouncer looks passwords up, beside its pools. A lookup is one row of one table. */
+export const lookupConnections = 2;
+
 type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql">;
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
 const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
   Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
-
-/** What one proxy may open to one PostgreSQL: to the leader or to a standby PgBouncer its pool, and clients without it the rest. */
-export function serverConnections(sizes: Pick<Sizes, "nodes" | "pool" | "postgresql">) {
-  const { size, readSize = size } = sizes.pool;
-  const rest = (pool: number) => Math.max(1, share(sizes) - pool);
-  return { pool: size, write: rest(size), pooledRead: readSize, read: rest(readSize) };
-}
 
 /** PgBouncer processes of a proxy, by what they are for. */
 export type PoolerCounts = Record<"pooled" | "pooledRead", number>;
@@ -45,12 +41,35 @@ export const poolerCounts = ({ machines, nodes }: Pick<Sizes, "machines" | "node
   pooledRead: Math.max(machines.haproxy.cpus, nodes.postgresql - 1),
 });
 
-/** Server connections of each of them. */
+/** Room that one proxy has for a pool, beside its lookups and one connection of clients without it. */
+export const mostPool = (sizes: Sizes): PoolerCounts => {
+  const room = (poolers: number) => share(sizes) - lookupConnections * poolers - 1;
+  const { pooled, pooledRead } = poolerCounts(sizes);
+  return { pooled: room(pooled), pooledRead: room(pooledRead) };
+};
+
+/** Server connections of the pools of a proxy. */
+const pools = (sizes: Sizes): PoolerCounts => {
+  const { size, readSize } = sizes.pool;
+  return { pooled: size, pooledRead: readSize ?? Math.min(size, mostPool(sizes).pooledRead) };
+};
+
+/**
+ * What one proxy may open to one PostgreSQL, to the leader or to a standby: its PgBouncers their pools and lookups, clients without
+ * them the rest, at least one.
+ */
+export function serverConnections(sizes: Sizes) {
+  const [size, most] = [pools(sizes), mostPool(sizes)];
+  const all = (use: keyof PoolerCounts) => share(sizes) - most[use] - 1 + size[use];
+  const rest = (use: keyof PoolerCounts) => Math.max(1, most[use] + 1 - size[use]);
+  return { pool: all("pooled"), write: rest("pooled"), pooledRead: all("pooledRead"), read: rest("pooledRead") };
+}
+
+/** Server connections of each PgBouncer to a database. */
 export function poolSizes(sizes: Sizes): PoolerCounts {
-  const { pool, pooledRead } = serverConnections(sizes);
-  const counts = poolerCounts(sizes);
-  const each = (all: number, among: number) => Math.max(1, Math.floor(all / among));
-  return { pooled: each(pool, counts.pooled), pooledRead: each(pooledRead, counts.pooledRead) };
+  const [size, counts] = [pools(sizes), poolerCounts(sizes)];
+  const each = (use: keyof PoolerCounts) => Math.max(1, Math.floor(size[use] / counts[use]));
+  return { pooled: each("pooled"), pooledRead: each("pooledRead") };
 }
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */

@@ -20,6 +20,14 @@ pgbouncer_admin() { console -c "$1"; }
 open_console() { timeout "$1" runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer -v ON_ERROR_STOP=1; }
 pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
 
+# Whoever leads is asked for what PgBouncer asks it for. A proxy of the release before had it in the application's database.
+ask_leader() {
+  psql -XAtq -v ON_ERROR_STOP=1 "host=$DATABASE_HOSTS user=pgbouncer dbname=postgres target_session_attrs=read-write connect_timeout=2 \
+    sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=$stage/etc/pgha/tls/node.key" -c "$1"
+} 2>/dev/null
+passwords_known() { ask_leader "SELECT pgha.lookup('')" >/dev/null; }
+note_proxy() { ask_leader "SELECT pgha.note_proxy()" >/dev/null; }
+
 # A proxy may not speak to etcd.
 turn_lock=(hold_leader_lock pgbouncer)
 
@@ -31,6 +39,9 @@ converge() {
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
   make_user pgha-gate
   find_changes
+  if systemctl is-active --quiet pgbouncer && has_changed /etc/pgbouncer/pgbouncer.ini; then
+    wait_for 900 "the leader to have what PgBouncer looks passwords up by" passwords_known
+  fi
   install_machine
   if systemctl is-active --quiet haproxy; then
     if must reload haproxy || { must update haproxy && ! take_certificate; }; then
@@ -53,6 +64,7 @@ converge() {
   converge_gate
   each_pooler wait_for 30 "PgBouncer to answer" pgbouncer_answers
   wait_for "$patience" "HAProxy to see a leader" haproxy_sees_leader
+  wait_for "$patience" "the leader to note where this proxy looks passwords up" note_proxy
   change_authority
   say "haproxy sees the leader, pgbouncer answers"
 }
@@ -138,7 +150,7 @@ no_logins() {
   local row logins=0
   { printf 'SHOW POOLS;\nSHOW VERSION;\n' >&"$1"; } 2>/dev/null || return 0
   while IFS='|' read -r -a row -t 5 -u "$2" && [[ ${row[0]-} != PgBouncer* ]]; do
-    [[ ${row[0]-} == pgbouncer || ${#row[@]} -lt 13 ]] || logins=$((logins + row[12]))
+    logins=$((logins + ${row[12]:-0}))
   done
   ((logins == 0))
 }

@@ -101,13 +101,13 @@ SQL
 rights_in_place() {
   local missing
   is_leader || return 0
-  missing=$(sql -d "$DATABASE" -f /etc/patroni/rights.sql 2>&1) && [[ -z $missing ]]
+  missing=$(sql -d postgres -f /etc/patroni/rights.sql 2>&1) && [[ -z $missing ]]
 }
 
 # The SQL of the cluster has been run by the leader and has reached this node.
 sql_in_place() {
   local have
-  have=$(sql -d "$DATABASE" -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && rights_in_place && return
+  have=$(sql -d postgres -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && rights_in_place && return
   is_leader || return 1
   # No application role before a standby confirms commits. (In strict quorum mode Patroni 4.1.5 bootstraps with
   # synchronous_standby_names 'ANY None (*)', which PostgreSQL refuses: until the first standby is listed it would
@@ -118,6 +118,16 @@ sql_in_place() {
     runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -v sha256="$sql_hash" -d postgres -f /etc/patroni/cluster.sql >/dev/null 2>"$stage/.sql" ||
     return 1
 }
+
+# Proxies of the release before look passwords up in the application's database until they have their new files. They wait for the SQL of
+# the cluster, and this waits for them: then what they used is taken away. A proxy that is not reached keeps it until the next `up`.
+leave_old_schema() {
+  old_schema || return 0
+  soon 300 old_schema_gone
+  old_schema_gone || say "database $DATABASE keeps the schema pgha of the release before: a proxy still has its old files"
+}
+old_schema() { [[ $(sql -d "$DATABASE" -c "SELECT FROM pg_namespace WHERE nspname = 'pgha' AND nspowner = to_regrole('postgres')" | wc -l) == 1 ]]; }
+old_schema_gone() { sql_in_place && ! old_schema; }
 
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
 due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
@@ -280,8 +290,11 @@ converge() {
     wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place
     wait_for 60 "Patroni to take up the cluster's configuration" taken_up
   fi
+  # Before restarts, which take their time: proxies wait for it, and what needs a restart comes after it.
+  if [[ -n ${was_active:-} ]] && is_leader; then sql_in_place || true; fi
   restart_when_due
   forget_strangers
   wait_for 120 "roles and database to be in place" sql_in_place
+  leave_old_schema
   say "$(own_state .role) on timeline $(own_state '.timeline // empty' || true)"
 }

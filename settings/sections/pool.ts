@@ -9,8 +9,8 @@ export const pool = z
       .meta(
         told(
           "server connections of one PgBouncer (`default_pool_size`, `max_db_connections`). `pool.size` times the proxies must " +
-            "fit into `maxConnections` less 10. With several cores (`machines.haproxy.cpus`) a proxy has a PgBouncer process for each, " +
-            "and they share these.",
+            "fit into `maxConnections` less 10, and less 3 for each proxy. With several cores (`machines.haproxy.cpus`) a proxy has a " +
+            "PgBouncer process for each, with 2 connections more to look passwords up, and they share these.",
         ),
       ),
     readSize: count(1, 5000)

@@ -106,9 +106,10 @@ export function hostBasedAuthentication(plan: Plan): string[] {
     "host all postgres all reject",
     ...from(plan.postgresql, (cidr) => `hostssl replication replicator ${cidr} cert map=${identMap}`),
     ...from(plan.postgresql, (cidr) => `hostssl postgres rewind_user ${cidr} cert map=${identMap}`),
-    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
-    // For the lock by which proxies take turns (converge/haproxy.sh).
+    // To look passwords up, and for the lock by which proxies take turns (converge/haproxy.sh).
     ...from(plan.haproxy, (cidr) => `hostssl postgres pgbouncer ${cidr} cert map=${identMap}`),
+    // Where proxies of the release before look passwords up until they have their new files. Then it has no right to connect any more.
+    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
     ...from(
       plan.haproxy,
       (cidr) => `hostssl ${database.name} ${database.owner},${database.user} ${cidr} scram-sha-256`,

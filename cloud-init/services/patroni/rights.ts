@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Plan } from "../../../settings/plan";
 import type { File } from "../../file";
-import type { Verifiers } from "./sql";
+import { oldSchema, proxiesMoved, type Verifiers } from "./sql";
 
 /**
  * What of `clusterSql` is no longer so, as SQL that prints a line for each fault and changes nothing. The database's owner may have
@@ -38,7 +38,6 @@ export function rightsSql(plan: Plan, verifiers: Verifiers): File {
       `database ${name} does not belong to ${owner}`,
     ],
     [mayConnect(user), `role ${user} may not connect to database ${name}`],
-    [mayConnect("pgbouncer"), `PgBouncer may not connect to database ${name}`],
     [
       `(SELECT datacl IS NOT NULL AND NOT EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0) FROM pg_database WHERE datname = '${name}')`,
       `every role may connect to database ${name}`,
@@ -56,16 +55,32 @@ export function rightsSql(plan: Plan, verifiers: Verifiers): File {
       `role ${user} gets no rights to tables that ${owner} makes in schema public of database ${name}`,
     ],
     [
-      `has_schema_privilege(to_regrole('pgbouncer'), to_regnamespace('pgha'), 'USAGE')
-      AND has_function_privilege(to_regrole('pgbouncer'), to_regprocedure('pgha.lookup(pg_catalog.text)'), 'EXECUTE')`,
-      `PgBouncer cannot look passwords up in database ${name}: nobody can log in to the pooled port`,
+      `NOT (:'moved' AND ${oldSchema})`,
+      `database ${name} still has the schema pgha, which a release before made there`,
     ],
   ];
-  const rows = facts.map(([fact, said]) => `  (${fact},\n    '${said.replaceAll("'", "''")}')`).join(",\n");
-  const content = `-- Written by pgha. Prints what database and roles lack of what cluster.sql gives them, a line each.
-SELECT said FROM (VALUES
-${rows}
-) AS facts (holds, said) WHERE holds IS NOT TRUE;
+  const lookup: [string, string] = [
+    `has_database_privilege(to_regrole('pgbouncer'), current_database(), 'CONNECT')
+      AND has_schema_privilege(to_regrole('pgbouncer'), to_regnamespace('pgha'), 'USAGE')
+      AND has_function_privilege(to_regrole('pgbouncer'), to_regprocedure('pgha.lookup(pg_catalog.text)'), 'EXECUTE')`,
+    "PgBouncer cannot look passwords up in database postgres: nobody can log in to the pooled port",
+  ];
+  const content = `-- Written by pgha. Prints what database and roles lack of what cluster.sql gives them, a line each. On the database postgres.
+${check([lookup])}
+SELECT to_regclass('pgha.proxies') IS NOT NULL AS noted \\gset
+\\if :noted
+${proxiesMoved(plan)}
+\\else
+\\set moved f
+\\endif
+\\connect ${name}
+${check(facts)}
 `;
   return { path: "/etc/patroni/rights.sql", owner: "root:postgres", mode: "0640", content };
+}
+
+/** Prints what is said of each fact that does not hold. */
+function check(facts: [string, string][]): string {
+  const rows = facts.map(([fact, said]) => `  (${fact},\n    '${said.replaceAll("'", "''")}')`).join(",\n");
+  return `SELECT said FROM (VALUES\n${rows}\n) AS facts (holds, said) WHERE holds IS NOT TRUE;`;
 }

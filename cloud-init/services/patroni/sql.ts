@@ -9,7 +9,8 @@ export interface Verifiers {
 
 /**
  * Roles, database and rights, as SQL for psql that may run any number of times. The leader runs it; its last statement
- * leaves the file's hash in `pgha.converged`, by which every node sees that it has been run and has reached it.
+ * leaves the file's hash in `pgha.converged`, by which every node sees that it has been run and has reached it. What is ours is in the
+ * database `postgres`: the application's holds nothing of it, so that its owner can dump all that is there.
  */
 export function clusterSql(plan: Plan, verifiers: Verifiers): File {
   const { name, owner, user } = plan.settings.database;
@@ -25,8 +26,7 @@ ALTER ROLE pgbouncer LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOB
 SELECT 'CREATE DATABASE ${name} OWNER ${owner}' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = '${name}') \\gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE ${name} FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE ${name} TO ${user};
-GRANT CONNECT ON DATABASE ${name} TO pgbouncer;
-\\connect ${name}
+${ours(plan)}\\connect ${name}
 SET search_path = pg_catalog, pg_temp; -- nothing the owner has made there stands for a name below
 BEGIN;
 -- The owner makes tables; the application's user works with the rows of all of them, present and future.
@@ -37,11 +37,24 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ${user};
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ${user};
 ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ${user};
 ALTER DEFAULT PRIVILEGES FOR ROLE ${owner} IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO ${user};
+COMMIT;
+${withoutOld(name)}\\connect postgres
+SET search_path = pg_catalog, pg_temp;
+INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;
+`;
+  return { path: "/etc/patroni/cluster.sql", owner: "root:postgres", mode: "0640", content };
+}
+
+/** What is ours in the database `postgres`. */
+function ours(plan: Plan): string {
+  const { owner, user } = plan.settings.database;
+  return `BEGIN;
+GRANT CONNECT ON DATABASE postgres TO pgbouncer;
 CREATE SCHEMA IF NOT EXISTS pgha;
 REVOKE ALL ON SCHEMA pgha FROM PUBLIC;
 GRANT USAGE ON SCHEMA pgha TO pgbouncer;
--- PgBouncer asks for the verifier of whoever logs in. It gets those of the two roles that come through it, and only a SCRAM
--- verifier: where there is none PgBouncer takes the word md5 for the password.
+-- PgBouncer asks for the verifier of whoever logs in. It gets those of the roles that come through it, and only a SCRAM verifier:
+-- where there is none PgBouncer takes the word md5 for the password.
 CREATE OR REPLACE FUNCTION pgha.lookup(login pg_catalog.text, OUT name pg_catalog.text, OUT verifier pg_catalog.text)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$ SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
@@ -51,8 +64,37 @@ CREATE OR REPLACE FUNCTION pgha.lookup(login pg_catalog.text, OUT name pg_catalo
 REVOKE ALL ON FUNCTION pgha.lookup(pg_catalog.text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION pgha.lookup(pg_catalog.text) TO pgbouncer;
 CREATE TABLE IF NOT EXISTS pgha.converged (one boolean PRIMARY KEY DEFAULT true CHECK (one), sha256 text NOT NULL);
-INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;
+-- Proxies that look passwords up here, each noted by itself (converge/haproxy.sh).
+CREATE TABLE IF NOT EXISTS pgha.proxies (address inet PRIMARY KEY);
+CREATE OR REPLACE FUNCTION pgha.note_proxy() RETURNS pg_catalog.void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$ INSERT INTO pgha.proxies SELECT inet_client_addr() WHERE inet_client_addr() IS NOT NULL ON CONFLICT DO NOTHING $$;
+REVOKE ALL ON FUNCTION pgha.note_proxy() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgha.note_proxy() TO pgbouncer;
 COMMIT;
+${proxiesMoved(plan)}
 `;
-  return { path: "/etc/patroni/cluster.sql", owner: "root:postgres", mode: "0640", content };
 }
+
+/**
+ * Sets psql's variable `moved`, on the database `postgres`: no proxy looks passwords up in the application's database any more, as those
+ * of the release before do until they have their new files.
+ */
+export const proxiesMoved = (plan: Plan): string =>
+  `SELECT count(*) = ${plan.haproxy.length} AS moved FROM pgha.proxies
+  WHERE host(address) IN (${plan.haproxy.map(({ address }) => `'${address}'`).join(", ")}) \\gset`;
+
+/** The schema that the release before made in the application's database, as a condition there. Its owner may have one of that name. */
+export const oldSchema =
+  "EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pgha' AND nspowner = to_regrole('postgres'))";
+
+const withoutOld = (name: string) => `SELECT :'moved' AND ${oldSchema} AS old \\gset
+\\if :old
+BEGIN;
+DROP FUNCTION IF EXISTS pgha.lookup(pg_catalog.text);
+DROP TABLE IF EXISTS pgha.converged;
+DROP SCHEMA pgha;
+REVOKE CONNECT ON DATABASE ${name} FROM pgbouncer;
+COMMIT;
+\\endif
+`;

@@ -5,6 +5,7 @@ import { ports } from "../../../settings/ports";
 import { tls } from "../../../settings/tls";
 import { header } from "../../file";
 import { gateUser } from "../gate/files";
+import { lookupDatabase, pgbouncerDatabases } from "./databases";
 import { peersOf, type Pooler } from "./poolers";
 
 /**
@@ -22,14 +23,11 @@ function wayIn(plan: Plan, { use, number }: Pooler): number {
 
 /** The configuration of one PgBouncer. Options after PgBouncer 1.24, doc/config.md. */
 export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
-  const { pool, database, clock } = plan.settings;
+  const { pool, clock } = plan.settings;
   const { id, peers } = peersOf(plan, node, pooler);
   const size = poolSizes(plan.settings)[pooler.use];
   const config = {
-    databases: {
-      // Through the HAProxy beside it: who leads, and which replica keeps up, is HAProxy's business.
-      [database.name]: `host=127.0.0.1 port=${wayIn(plan, pooler)} dbname=${database.name}`,
-    },
+    databases: pgbouncerDatabases(plan, wayIn(plan, pooler)),
     peers,
     pgbouncer: {
       listen_addr: "*",
@@ -46,7 +44,7 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
       admin_users: gateUser,
       // PgBouncer logs in by its certificate and looks the client's password verifier up (cloud-init/services/patroni/sql.ts).
       auth_user: "pgbouncer",
-      auth_dbname: database.name,
+      auth_dbname: lookupDatabase,
       auth_query: "SELECT name, verifier FROM pgha.lookup($1)",
       client_tls_sslmode: "require",
       client_tls_ca_file: tls.ca,

@@ -4,6 +4,7 @@ import { header, unit, type File } from "../../file";
 import { hardened } from "../../hardening";
 import { gateUser } from "../gate/files";
 import { poolerConfig } from "./config";
+import { pgbouncerLogins } from "./databases";
 import { configOf, poolers, type Pooler } from "./poolers";
 
 /**
@@ -29,13 +30,11 @@ const gateEntry = `"${gateUser}" "SCRAM-SHA-256$4096:${zeros(16)}$${zeros(32)}:$
 
 /** What the PgBouncers of a proxy are made of. */
 export function pgbouncerFiles(plan: Plan, node: Node): File[] {
-  const { name, owner, user } = plan.settings.database;
   const hba = [
     // The console: the daemon's own OS user and the gate's, on this machine.
     "local pgbouncer pgbouncer peer",
     `local pgbouncer ${gateUser} peer`,
-    // Who else may log in, as in pg_hba.conf. What is not listed is refused: the lookup role above all.
-    `hostssl ${name} ${owner},${user} all scram-sha-256`,
+    ...pgbouncerLogins(plan),
   ];
   const shared = { owner: "root:postgres", mode: "0640" };
   const own = poolers(poolerCounts(plan.settings));

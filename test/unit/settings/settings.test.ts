@@ -96,8 +96,8 @@ const invariants: Case[] = [
     /20.2 s.*ttl 20 s.*shorter/,
   ],
   ["detection as slow as ttl", { clock: { checkInterval: 19800 } }, "clock.checkInterval", /20 s.*ttl 20 s.*shorter/],
-  ["a pool too large", { pool: { size: 100 } }, "pool.size", /2 proxies = 200 .*leaves 188.*write 94 or less/],
-  ["too many pools", { nodes: { haproxy: 9 } }, "pool.size", /9 proxies = 450 .*write 20 or less/],
+  ["a pool too large", { pool: { size: 100 } }, "pool.size", /2 proxies = 204 .*leaves 188.*write 92 or less/],
+  ["too many pools", { nodes: { haproxy: 9 } }, "pool.size", /9 proxies = 468 .*write 18 or less/],
   ["two uses of one port", { ports: { read: 5500 } }, "ports.read", /read of haproxy1 port 5500, .*write of haproxy1/],
   [
     "ports that clash across proxies",

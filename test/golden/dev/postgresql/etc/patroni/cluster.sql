@@ -10,7 +10,32 @@ ALTER ROLE pgbouncer LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOB
 SELECT 'CREATE DATABASE app OWNER app_owner' WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'app') \gexec
 REVOKE CONNECT, TEMPORARY ON DATABASE app FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE app TO app;
-GRANT CONNECT ON DATABASE app TO pgbouncer;
+BEGIN;
+GRANT CONNECT ON DATABASE postgres TO pgbouncer;
+CREATE SCHEMA IF NOT EXISTS pgha;
+REVOKE ALL ON SCHEMA pgha FROM PUBLIC;
+GRANT USAGE ON SCHEMA pgha TO pgbouncer;
+-- PgBouncer asks for the verifier of whoever logs in. It gets those of the roles that come through it, and only a SCRAM verifier:
+-- where there is none PgBouncer takes the word md5 for the password.
+CREATE OR REPLACE FUNCTION pgha.lookup(login pg_catalog.text, OUT name pg_catalog.text, OUT verifier pg_catalog.text)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
+        WHERE rolname = login AND rolname IN ('app_owner', 'app') AND rolpassword LIKE 'SCRAM-SHA-256%'
+          AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
+          AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) $$;
+REVOKE ALL ON FUNCTION pgha.lookup(pg_catalog.text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgha.lookup(pg_catalog.text) TO pgbouncer;
+CREATE TABLE IF NOT EXISTS pgha.converged (one boolean PRIMARY KEY DEFAULT true CHECK (one), sha256 text NOT NULL);
+-- Proxies that look passwords up here, each noted by itself (converge/haproxy.sh).
+CREATE TABLE IF NOT EXISTS pgha.proxies (address inet PRIMARY KEY);
+CREATE OR REPLACE FUNCTION pgha.note_proxy() RETURNS pg_catalog.void
+  LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$ INSERT INTO pgha.proxies SELECT inet_client_addr() WHERE inet_client_addr() IS NOT NULL ON CONFLICT DO NOTHING $$;
+REVOKE ALL ON FUNCTION pgha.note_proxy() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION pgha.note_proxy() TO pgbouncer;
+COMMIT;
+SELECT count(*) = 2 AS moved FROM pgha.proxies
+  WHERE host(address) IN ('10.88.0.31', '10.88.0.32') \gset
 \connect app
 SET search_path = pg_catalog, pg_temp; -- nothing the owner has made there stands for a name below
 BEGIN;
@@ -22,19 +47,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO app;
 ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO app;
 ALTER DEFAULT PRIVILEGES FOR ROLE app_owner IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO app;
-CREATE SCHEMA IF NOT EXISTS pgha;
-REVOKE ALL ON SCHEMA pgha FROM PUBLIC;
-GRANT USAGE ON SCHEMA pgha TO pgbouncer;
--- PgBouncer asks for the verifier of whoever logs in. It gets those of the two roles that come through it, and only a SCRAM
--- verifier: where there is none PgBouncer takes the word md5 for the password.
-CREATE OR REPLACE FUNCTION pgha.lookup(login pg_catalog.text, OUT name pg_catalog.text, OUT verifier pg_catalog.text)
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-  AS $$ SELECT rolname::text, rolpassword FROM pg_catalog.pg_authid
-        WHERE rolname = login AND rolname IN ('app_owner', 'app') AND rolpassword LIKE 'SCRAM-SHA-256%'
-          AND rolcanlogin AND NOT rolsuper AND NOT rolreplication
-          AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) $$;
-REVOKE ALL ON FUNCTION pgha.lookup(pg_catalog.text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION pgha.lookup(pg_catalog.text) TO pgbouncer;
-CREATE TABLE IF NOT EXISTS pgha.converged (one boolean PRIMARY KEY DEFAULT true CHECK (one), sha256 text NOT NULL);
-INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;
 COMMIT;
+SELECT :'moved' AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pgha' AND nspowner = to_regrole('postgres')) AS old \gset
+\if :old
+BEGIN;
+DROP FUNCTION IF EXISTS pgha.lookup(pg_catalog.text);
+DROP TABLE IF EXISTS pgha.converged;
+DROP SCHEMA pgha;
+REVOKE CONNECT ON DATABASE app FROM pgbouncer;
+COMMIT;
+\endif
+\connect postgres
+SET search_path = pg_catalog, pg_temp;
+INSERT INTO pgha.converged (sha256) VALUES (:'sha256') ON CONFLICT (one) DO UPDATE SET sha256 = excluded.sha256;

@@ -1,4 +1,18 @@
--- Written by pgha. Prints what database and roles lack of what cluster.sql gives them, a line each.
+-- Written by pgha. Prints what database and roles lack of what cluster.sql gives them, a line each. On the database postgres.
+SELECT said FROM (VALUES
+  (has_database_privilege(to_regrole('pgbouncer'), current_database(), 'CONNECT')
+      AND has_schema_privilege(to_regrole('pgbouncer'), to_regnamespace('pgha'), 'USAGE')
+      AND has_function_privilege(to_regrole('pgbouncer'), to_regprocedure('pgha.lookup(pg_catalog.text)'), 'EXECUTE'),
+    'PgBouncer cannot look passwords up in database postgres: nobody can log in to the pooled port')
+) AS facts (holds, said) WHERE holds IS NOT TRUE;
+SELECT to_regclass('pgha.proxies') IS NOT NULL AS noted \gset
+\if :noted
+SELECT count(*) = 2 AS moved FROM pgha.proxies
+  WHERE host(address) IN ('10.88.0.31', '10.88.0.32') \gset
+\else
+\set moved f
+\endif
+\connect app
 SELECT said FROM (VALUES
   (EXISTS (SELECT FROM pg_authid WHERE rolname = 'app_owner' AND rolcanlogin AND NOT rolsuper),
     'role app_owner may not log in, or is a superuser'),
@@ -12,8 +26,6 @@ SELECT said FROM (VALUES
     'database app does not belong to app_owner'),
   (has_database_privilege(to_regrole('app'), (SELECT oid FROM pg_database WHERE datname = 'app'), 'CONNECT'),
     'role app may not connect to database app'),
-  (has_database_privilege(to_regrole('pgbouncer'), (SELECT oid FROM pg_database WHERE datname = 'app'), 'CONNECT'),
-    'PgBouncer may not connect to database app'),
   ((SELECT datacl IS NOT NULL AND NOT EXISTS (SELECT FROM aclexplode(datacl) WHERE grantee = 0) FROM pg_database WHERE datname = 'app'),
     'every role may connect to database app'),
   ((SELECT nspowner FROM pg_namespace WHERE oid = to_regnamespace('public')) = to_regrole('app_owner'),
@@ -26,7 +38,6 @@ SELECT said FROM (VALUES
     WHERE defaclrole = to_regrole('app_owner') AND defaclnamespace = to_regnamespace('public') AND defaclobjtype = 'S'
       AND grantee = to_regrole('app') AND privilege_type IN ('USAGE', 'SELECT')) = 2,
     'role app gets no rights to tables that app_owner makes in schema public of database app'),
-  (has_schema_privilege(to_regrole('pgbouncer'), to_regnamespace('pgha'), 'USAGE')
-      AND has_function_privilege(to_regrole('pgbouncer'), to_regprocedure('pgha.lookup(pg_catalog.text)'), 'EXECUTE'),
-    'PgBouncer cannot look passwords up in database app: nobody can log in to the pooled port')
+  (NOT (:'moved' AND EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pgha' AND nspowner = to_regrole('postgres'))),
+    'database app still has the schema pgha, which a release before made there')
 ) AS facts (holds, said) WHERE holds IS NOT TRUE;
