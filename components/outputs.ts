@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { resolve } from "node:path";
 import type { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { nodeFiles } from "../cloud-init/node-files";
@@ -95,12 +96,19 @@ export interface ClusterOutputs {
 }
 
 /**
+ * The file with the CA's certificate, as URLs name it. Clients of a cluster on this host are on this host, whatever folder they run in;
+ * those of one on AWS are on machines of their own, and whoever runs `up` has another path than the one before.
+ */
+const caOf = ({ cluster, settings: { driver } }: Plan) =>
+  driver === "incus" ? encodeURI(resolve(__dirname, "..", caPath(cluster))) : caPath(cluster);
+
+/**
  * A connection URL. The password holds letters and digits only, so nothing needs escaping.
  * @param named whether the server's certificate has the host's name or address. Without, a server of this cluster is all that
  *   can be asked for
  */
 function url(
-  { cluster, settings: { database } }: Plan,
+  plan: Plan,
   user: string,
   password: string,
   hosts: { host: string; port: number }[],
@@ -108,7 +116,7 @@ function url(
 ): string {
   const at = hosts.map(({ host, port }) => `${host}:${port}`).join(",");
   const mode = named ? "verify-full" : "verify-ca";
-  return `postgresql://${user}:${password}@${at}/${database.name}?sslmode=${mode}&sslrootcert=${caPath(cluster)}`;
+  return `postgresql://${user}:${password}@${at}/${plan.settings.database.name}?sslmode=${mode}&sslrootcert=${caOf(plan)}`;
 }
 
 /** What has been made of a cluster. */

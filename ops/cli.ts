@@ -1,11 +1,14 @@
 import { Command, CommanderError } from "commander";
 import { benchCommand, type BenchOptions } from "./bench/command";
+import { envCommand, type EnvOptions } from "./clients/command";
+import { kinds } from "./clients/kinds";
 import { loadCluster } from "./cluster";
 import { drillCommand, type DrillOptions } from "./drill/command";
 import { printEndpoints } from "./endpoints";
 import { exitCode, messageOf, OpsError } from "./errors";
 import { imageCommand, type ImageOptions } from "./image";
 import { loadCommand, type LoadOptions } from "./load/command";
+import { migrateCommand, type MigrateOptions } from "./migrate";
 import { atLeast, commas, count, numbers } from "./options";
 import { reach, reachNodes, reachAsClient, type AsClient, type Common } from "./reach";
 import { reinitCommand } from "./reinit";
@@ -223,6 +226,44 @@ export function program(done: (code: number) => void): Command {
       done(exitCode.ok);
     },
   );
+
+  command(
+    "env",
+    `What a client needs to connect, as variables for a shell or a .env file. Clients: ${kinds.map(({ name }) => name).join(", ")}.`,
+    [
+      'env                  # eval "$(npx pgha env)"; psql',
+      "env --for prisma >> .env",
+      "env --for jdbc --show-secrets",
+    ],
+    false,
+  )
+    .option("--for <client>", "the client", "libpq")
+    .option("--role <name>", "who logs in: app, owner, or a role's own name", "app")
+    .option("--show-secrets", "print the password (default: it is in a file that only you can read)")
+    .action(async ({ stack, ...options }: Common & EnvOptions) => {
+      envCommand(await loadCluster(stack), options);
+      done(exitCode.ok);
+    });
+
+  command(
+    "migrate <command...>",
+    "Runs a migration tool with the owner's connection in its environment (DATABASE_URL, PG..., FLYWAY_...), straight to the " +
+      "leader, and has every PgBouncer connect anew afterwards. The command follows after --; its exit code becomes this one's.",
+    [
+      "migrate -- npx node-pg-migrate up",
+      "migrate --for prisma -- npx prisma migrate deploy",
+      "migrate --for sqlalchemy -- alembic upgrade head",
+      "migrate -- python manage.py migrate",
+      "migrate -- psql -f migration.sql",
+    ],
+    false,
+  )
+    .option("--for <client>", "the client whose form DATABASE_URL has, as of `pgha env`", "node")
+    .option("--role <name>", "who logs in: owner, or a role's own name", "owner")
+    .option(...direct)
+    .action(async (args: string[], options: AsClient & MigrateOptions) => {
+      done(await migrateCommand(await reachAsClient(options), options, args));
+    });
   return pgha;
 }
 

@@ -1,4 +1,4 @@
-import { loadCluster, type Cluster } from "./cluster";
+import { caFile, loadCluster, type Cluster } from "./cluster";
 
 /** Where clients find a cluster; no password in it. */
 export interface Endpoint {
@@ -10,17 +10,25 @@ export interface Endpoint {
 
 const withoutPassword = (url: string) => url.replace(/^(\w+:\/\/[^:@/]+):[^@]*@/, "$1@");
 
+/** As it works from every folder of this machine: outputs of a cluster on AWS name the CA's file from wherever its clients run. */
+const fromHere = (cluster: Cluster, url: string) =>
+  withoutPassword(url).replace(/(sslrootcert=)[^&]*/, `$1${encodeURI(caFile(cluster))}`);
+
 /** The endpoints of a cluster, in the order applications should consider them. */
-export function endpointsOf({ outputs }: Cluster): Endpoint[] {
-  const { pooledUrl, writeUrl, readUrl, ownerUrl, dsn, readDsn, statsUrls } = outputs;
+export function endpointsOf(cluster: Cluster): Endpoint[] {
+  const at = (use: string, output: "pooledUrl" | "writeUrl" | "readUrl" | "ownerUrl" | "dsn" | "readDsn") => ({
+    use,
+    url: fromHere(cluster, cluster.outputs[output]),
+    output,
+  });
   return [
-    { use: "pooled", url: withoutPassword(pooledUrl), output: "pooledUrl" },
-    { use: "write", url: withoutPassword(writeUrl), output: "writeUrl" },
-    { use: "read", url: withoutPassword(readUrl), output: "readUrl" },
-    { use: "owner", url: withoutPassword(ownerUrl), output: "ownerUrl" },
-    { use: "all proxies, pooled", url: withoutPassword(dsn), output: "dsn" },
-    { use: "all proxies, read", url: withoutPassword(readDsn), output: "readDsn" },
-    ...statsUrls.map((url) => ({ use: "stats", url, output: "statsPassword" })),
+    at("pooled", "pooledUrl"),
+    at("write", "writeUrl"),
+    at("read", "readUrl"),
+    at("owner", "ownerUrl"),
+    at("all proxies, pooled", "dsn"),
+    at("all proxies, read", "readDsn"),
+    ...cluster.outputs.statsUrls.map((url) => ({ use: "stats", url, output: "statsPassword" })),
   ];
 }
 
@@ -40,7 +48,9 @@ export function formatEndpoints(cluster: Cluster): string {
           `  npx pgha tunnel${stack}`,
         ]
       : []),
-    "With its password (also writeUrl, readUrl, ownerUrl, dsn, readDsn; statsPassword for the user pgha of the stats pages):",
+    "Connect (--for node, prisma, python, django, go, jdbc, ...; >> .env; --show-secrets for the password):",
+    `  eval "$(npx pgha env${stack})"; psql`,
+    "One of these with its password (writeUrl, dsn, ...; statsPassword for the user pgha of the stats pages):",
     `  npm run --silent pulumi -- stack output pooledUrl --show-secrets --stack ${cluster.stack}`,
     "Try next:",
     `  npx pgha status${stack}`,

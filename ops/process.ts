@@ -1,4 +1,5 @@
 import { spawn, type SpawnOptions } from "node:child_process";
+import { constants } from "node:os";
 import { OpsError } from "./errors";
 
 /** What became of a command. */
@@ -51,6 +52,9 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   });
 }
 
+/** Signals that are sent to this process alone, and are meant for the command that it runs. */
+const passedOn = ["SIGTERM", "SIGHUP"] as const;
+
 /** Runs a command on this terminal; its exit code is the answer. A signal counts as in a shell: 128 and its number. */
 export function interact(command: string, args: string[], options: SpawnOptions = {}): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -58,12 +62,15 @@ export function interact(command: string, args: string[], options: SpawnOptions 
     const ignore = () => undefined;
     process.on("SIGINT", ignore);
     const child = spawn(command, args, { ...options, stdio: "inherit" });
+    const passOn = (signal: NodeJS.Signals) => child.kill(signal);
+    for (const signal of passedOn) process.on(signal, passOn);
     child.on("error", (error: NodeJS.ErrnoException) =>
       reject(error.code === "ENOENT" ? new OpsError(`${command} is not installed here`) : error),
     );
     child.on("close", (code, signal) => {
       process.off("SIGINT", ignore);
-      resolve(code ?? (signal === "SIGINT" ? 130 : 143));
+      for (const name of passedOn) process.off(name, passOn);
+      resolve(code ?? 128 + constants.signals[signal!]);
     });
   });
 }

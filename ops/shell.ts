@@ -1,10 +1,10 @@
 import { isIP } from "node:net";
-import { join } from "node:path";
 import { superuserOptions } from "../cloud-init/services/patroni/session";
 import type { Role } from "../settings/roles";
 import { journalOf } from "../cloud-init/services";
 import { askLeader, nodePsql, type Reached } from "./ask";
-import { caFile, nodeNamed, writePrivate, type Cluster } from "./cluster";
+import { loginNamed, passwordFile } from "./clients/connection";
+import { caFile, nodeNamed, type Cluster } from "./cluster";
 import { OpsError } from "./errors";
 import { interact, quote } from "./process";
 import { asRoot, writeSshFiles, type Runner } from "./ssh";
@@ -116,26 +116,18 @@ async function handOver(runner: Runner, node: string, args: string[]): Promise<s
  * in a file of its own, so it appears neither among the arguments nor in the environment.
  */
 export function clientConnection(cluster: Cluster, who: "app" | "owner"): string {
-  const { facts, outputs, folder } = cluster;
-  const passwords = join(folder, "pgpass");
-  const urls = { app: new URL(outputs.pooledUrl), owner: new URL(outputs.ownerUrl) };
-  writePrivate(
-    passwords,
-    Object.values(urls)
-      .map(({ username, password }) => `*:*:*:${username}:${password}\n`)
-      .join(""),
-  );
+  const { facts } = cluster;
+  const login = loginNamed(cluster, who === "app" ? facts.database.user : facts.database.owner);
   const { proxies, database } = facts;
-  const use = who === "app" ? "pooled" : "write";
   const list = (value: (proxy: (typeof proxies)[number]) => string | number) => proxies.map(value).join(",");
   const settings = {
     // Whichever server answers behind an address, `localhost` is among its certificate's names.
     host: list(({ host }) => (isIP(host) ? "localhost" : host)),
     ...(proxies.some(({ host }) => isIP(host)) && { hostaddr: list(({ host }) => (isIP(host) ? host : "")) }),
-    port: list(({ ports }) => ports[use]),
+    port: list(({ ports }) => ports[login.by]),
     dbname: database.name,
-    user: urls[who].username,
-    passfile: passwords,
+    user: login.name,
+    passfile: passwordFile(cluster),
     sslmode: "verify-full",
     sslrootcert: caFile(cluster),
     connect_timeout: 3,
