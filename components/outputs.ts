@@ -51,7 +51,7 @@ export interface ClusterOutput {
   database: { name: string; owner: string; user: string };
   clock: Plan["settings"]["clock"];
   synchronous: "quorum" | "off";
-  /** MiB of WAL beyond which a replica gets no reads. */
+  /** MiB of WAL beyond which a replica gets no new reads. */
   maxReplicaLag: number;
   nodes: NodeOutput[];
   proxies: ProxyOutput[];
