@@ -55,7 +55,7 @@ export interface ClusterOutput {
   /** PgBouncers of each proxy. @default undefined: made by the release before, which had one */
   poolers?: PoolerCounts;
   synchronous: "quorum" | "off";
-  /** MiB of WAL beyond which a replica gets no reads. */
+  /** MiB of WAL beyond which a replica gets no new reads. */
   maxReplicaLag: number;
   nodes: NodeOutput[];
   proxies: ProxyOutput[];

@@ -17,3 +17,17 @@ export function pausedPools(answers: string): string[] {
   });
   return [...new Set(held)];
 }
+
+/**
+ * Databases for which PgBouncer has no server connection left, all of them in use.
+ * @param answers to `showPaused`
+ * @param pools rows of SHOW POOLS
+ */
+export function fullPools(answers: string, pools: Record<string, string>[]): string[] {
+  const [databases = ""] = answers.split(/^key,value$/m);
+  const active = (database: string) =>
+    pools.filter((row) => row.database === database).reduce((sum, row) => sum + Number(row.sv_active), 0);
+  return parseCsv(databases)
+    .filter(({ name, max_connections: most }) => Number(most) > 0 && active(name!) >= Number(most))
+    .map((row) => row.name!);
+}

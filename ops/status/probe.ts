@@ -7,6 +7,7 @@ import { etcdctl, etcdEndpoint, onePooler, patroniCurl, pgbouncerConsole, pooler
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
+import { transactionQuestions } from "./transactions";
 
 /** What the commands of a probe printed, by section; a section is missing when its command failed. */
 export type Sections = Map<string, string>;
@@ -23,7 +24,8 @@ const marker = "@@pgha";
 
 /** What PostgreSQL is asked in one session, as JSON. */
 const databaseQuestions = (database: string) =>
-  `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}))`;
+  `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}), ` +
+  `'open', (${transactionQuestions.open}), 'idle', (${transactionQuestions.idle}))`;
 
 /** How long a daemon, and psql beside it, may take to answer, seconds. Less is not a sign of trouble on a machine that is busy. */
 const patience = 5;
@@ -90,10 +92,11 @@ const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
   ),
 });
 
+export const probeScript = (node: NodeOutput, cluster: ClusterOutput) => scriptOf(questions(node, cluster));
+
 /** The script that answers all questions in one round. The commands run at once, so one that hangs delays no other. */
-export function probeScript(node: NodeOutput, cluster: ClusterOutput): string {
-  const sections = Object.entries(questions(node, cluster));
-  const start = sections.map(
+export function scriptOf(asked: Questions): string {
+  const start = Object.entries(asked).map(
     ([name, command]) => `{ ${command}; } >"$d/${name}" 2>/dev/null </dev/null || rm "$d/${name}" &`,
   );
   return [

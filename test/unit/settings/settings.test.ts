@@ -22,7 +22,12 @@ const unknownKeys: Case[] = [
     "certificates.days",
     /known here: validityDays, renewDays, authority, alsoTrust$/,
   ],
-  ["of haproxy", { haproxy: { maxconn: 1 } }, "haproxy.maxconn", /known here: maxReplicaLag, hardStopAfter$/],
+  [
+    "of haproxy",
+    { haproxy: { maxconn: 1 } },
+    "haproxy.maxconn",
+    /known here: maxReplicaLag, readAffinity, hardStopAfter$/,
+  ],
 ];
 
 const values: Case[] = [
