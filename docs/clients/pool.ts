@@ -49,11 +49,13 @@ export function clusterPool(dsn: string, ca: string, more: PoolConfig = {}): Poo
 
 /** @throws Error when it is not a URL of PostgreSQL; without the URL, which holds a password */
 function readDsn(dsn: string) {
-  const parts = /^postgres(?:ql)?:\/\/([^:@/]+):([^@/]*)@([^@/]+)\/([^?]+)/.exec(dsn);
+  const parts = /^postgres(?:ql)?:\/\/([^:@/]+)(?::([^@/]*))?@([^@/]+)\/([^?]+)/.exec(dsn);
   if (!parts)
     throw new Error("the database's URL is not of the form postgresql://user:password@host:port,.../database");
-  const [user, password, list, database] = parts.slice(1).map(decodeURIComponent) as [string, string, string, string];
-  const hosts = list.split(",").map((item) => {
+  const [user, secret, list, database] = parts.slice(1).map((part) => decodeURIComponent(part ?? "")) as string[];
+  // Without one node-postgres takes PGPASSWORD, or looks in the file that PGPASSFILE names.
+  const password = secret || undefined;
+  const hosts = list!.split(",").map((item) => {
     const [host, port = "5432"] = item.split(":");
     return { host, port: Number(port) };
   });

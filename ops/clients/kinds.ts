@@ -1,7 +1,7 @@
 /** What each kind of client wants in its environment: pure functions from a connection to variables. */
 import { OpsError } from "../errors";
 import type { Connection, Front, Place } from "./connection";
-import { jdbcUrl, sqlalchemyUrl, url, verified, verifiedAt } from "./url";
+import { jdbcUrl, sqlalchemyUrl, url, urlWithHostOptions, verified, verifiedAt } from "./url";
 
 export type Variables = Record<string, string>;
 
@@ -21,6 +21,9 @@ const patience = { connect_timeout: 2 };
 
 /** Goes on to the next proxy when the one that answers leads to a server that takes no writes. */
 const writes = { target_session_attrs: "read-write" };
+
+/** Said, since the variable PGTARGETSESSIONATTRS may stand beside it. */
+const reads = { target_session_attrs: "any" };
 
 /** A proxy that has gone silent is noticed after 5 s. libpq only: others hand what they do not know to the server. */
 const silence = { tcp_user_timeout: 5000, keepalives_idle: 2, keepalives_interval: 1, keepalives_count: 3 };
@@ -55,7 +58,7 @@ const pair = (connection: Connection, make: (places: Place[], reading: boolean) 
 /** URLs of several hosts that libpq, asyncpg and pgx understand alike. */
 const everyProxy = (connection: Connection, more: Record<string, string | number> = {}) =>
   pair(connection, (places, reading) =>
-    url(connection, places, { ...verified(connection), ...(!reading && writes), ...more }),
+    url(connection, places, { ...verified(connection), ...(reading ? reads : writes), ...more }),
   );
 
 /** Clients that take one host, and code of docs/clients that takes all of them. */
@@ -72,6 +75,14 @@ const node = (connection: Connection): Variables => {
     ...passwordFileAndCa(connection),
   };
 };
+
+/** lib/pq takes several hosts as options only, and pgx either way. */
+const go = (connection: Connection, more: Record<string, string | number>): Variables => ({
+  ...pair(connection, (places, reading) =>
+    urlWithHostOptions(connection, places, { ...verified(connection), ...(reading ? reads : writes), ...more }),
+  ),
+  ...passwordFileAndCa(connection),
+});
 
 /** Seconds. Without `socketTimeout` a silent proxy is noticed after hours; a migration may be silent for as long. */
 const jdbc = (connection: Connection, places: Place[], reading: boolean) =>
@@ -124,7 +135,16 @@ export const kinds: readonly Kind[] = [
     readsPasswordFile: true,
     variables: (connection) => ({ ...libpq(connection), ...everyProxy(connection) }),
   },
-  { name: "django", clients: "Django", readsPasswordFile: true, variables: libpq },
+  {
+    name: "django",
+    clients: "Django",
+    readsPasswordFile: true,
+    // Django takes no URL. Reads are a database of their own in its settings, which differs by its port.
+    variables: (connection) => ({
+      ...libpq(connection),
+      READ_PORT: connection.reads.places.map(({ port }) => port).join(","),
+    }),
+  },
   {
     name: "sqlalchemy",
     clients: "SQLAlchemy, Alembic",
@@ -133,7 +153,7 @@ export const kinds: readonly Kind[] = [
       ...pair(connection, (places, reading) =>
         sqlalchemyUrl(connection, places, {
           ...verified(connection),
-          ...(!reading && writes),
+          ...(reading ? reads : writes),
           ...patience,
           ...silence,
         }),
@@ -141,11 +161,13 @@ export const kinds: readonly Kind[] = [
       ...passwordFileAndCa(connection),
     }),
   },
+  { name: "go", clients: "pgx", readsPasswordFile: true, variables: (connection) => go(connection, patience) },
   {
-    name: "go",
-    clients: "pgx, lib/pq",
+    name: "lib/pq",
+    clients: "lib/pq",
     readsPasswordFile: true,
-    variables: (connection) => ({ ...everyProxy(connection, patience), ...passwordFileAndCa(connection) }),
+    // Else it asks for what it has prepared without a name in a transaction of its own, when another server may have its turn.
+    variables: (connection) => go(connection, { ...patience, binary_parameters: "yes" }),
   },
   {
     name: "jdbc",

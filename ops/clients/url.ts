@@ -20,6 +20,12 @@ const login = ({ user, password }: Connection) =>
 export const url = (connection: Connection, places: Place[], options: Options) =>
   `postgresql://${login(connection)}@${at(places)}/${encode(connection.database)}?${query(options)}`;
 
+/** The same with the hosts as libpq's options. */
+export const urlWithHostOptions = (connection: Connection, places: Place[], options: Options) => {
+  const hosts = `host=${places.map(({ host }) => host).join(",")}&port=${places.map(({ port }) => port).join(",")}`;
+  return `postgresql://${login(connection)}@/${encode(connection.database)}?${hosts}&${query(options)}`;
+};
+
 /** SQLAlchemy takes several hosts as options. */
 export const sqlalchemyUrl = (connection: Connection, places: Place[], options: Options) => {
   const hosts = places.map((place) => `host=${at([place])}`).join("&");

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { parseIntoClientConfig } from "pg-connection-string";
+import { clusterPool } from "../../../docs/clients/pool";
 import { assignments } from "../../../ops/clients/assign";
 import { clientEnv } from "../../../ops/clients/command";
 import { connectionOf, loginNamed } from "../../../ops/clients/connection";
@@ -47,6 +48,14 @@ describe("pgha env", () => {
     assert.match(variables.READ_URL!, /@127\.0\.0\.1:5501,127\.0\.0\.1:5503\/app\?/);
   });
 
+  it("has reads take a replica also beside the variable that asks for the leader", () => {
+    for (const kind of ["libpq", "psql", "python"]) {
+      const { PGTARGETSESSIONATTRS, READ_URL } = variablesOf(kind);
+      assert.equal(PGTARGETSESSIONATTRS, "read-write");
+      assert.match(READ_URL!, /&target_session_attrs=any\b/);
+    }
+  });
+
   it("leads the owner past the pooler", () => {
     assert.equal(variablesOf("libpq", { role: "owner" }).PGPORT, "5500,5502");
     assert.equal(variablesOf("libpq", { role: "app_owner" }).PGUSER, "app_owner");
@@ -67,6 +76,11 @@ describe("pgha env", () => {
     assert.equal(ssl.ca, readFileSync(__filename, "utf8"));
     assert.notEqual(ssl.rejectUnauthorized, false);
     assert.notEqual(ssl.checkServerIdentity, undefined);
+  });
+
+  it("gives a pool of docs/clients its hosts also without the password", () => {
+    assert.doesNotThrow(() => clusterPool(variablesOf("node").DATABASE_DSN!, "CA"));
+    assert.throws(() => clusterPool("127.0.0.1:6432", "CA"), /not of the form/);
   });
 
   it("uses the pooled read port where the cluster has one", () => {
