@@ -39,16 +39,18 @@ stage_file() {
   cat >"$stage$1"
 }
 
-# Files arrive on standard input, one line each: PATH OWNER MODE BASE64. So does the checksum of all that this step is given: SUM CHECKSUM.
+# Files arrive on standard input, each after a line of its own: PATH OWNER MODE SIZE, in bytes. So does the checksum of all that this step
+# is given: SUM CHECKSUM.
 stage_files() {
-  local path own mod data
+  local path own mod size
   # A pipe would be read byte by byte.
   cat >"$stage/.input"
-  while read -r path own mod data; do
+  while read -r path own mod size; do
     if [[ $path == SUM ]]; then given=$own; continue; fi
-    stage_file "$path" "$own" "$mod" < <(base64 -d <<<"$data")
+    head -c "$size" >"$stage/.file"
+    stage_file "$path" "$own" "$mod" <"$stage/.file"
   done <"$stage/.input"
-  rm "$stage/.input"
+  rm -f "$stage/.input" "$stage/.file"
 }
 
 # What is kept from step to step: `converged`, which drift.sh writes and reads, and `unfinished`, the paths of what a step has changed

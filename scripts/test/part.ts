@@ -37,14 +37,15 @@ interface Ended {
  * Runs a part to its end, and says how it ended.
  * @param scratch a path of its own, for files
  * @param whole show what it prints when it has ended, instead of while it runs
+ * @param print where that goes; replaced in tests
  */
-export async function runPart(part: Part, scratch: string, whole: boolean): Promise<Result> {
+export async function runPart(part: Part, scratch: string, whole: boolean, print = console.log): Promise<Result> {
   const { name, budget, command, counts } = part;
   const countsFile = `${scratch}.counts`;
   const printed = `${scratch}.printed`;
   writeFileSync(countsFile, "");
   const head = `\n== ${name} (at most ${budget} s)`;
-  if (!whole) console.log(head);
+  if (!whole) print(head);
 
   const started = Date.now();
   const output = whole ? openSync(printed, "w") : ("inherit" as const);
@@ -61,11 +62,11 @@ export async function runPart(part: Part, scratch: string, whole: boolean): Prom
   const seconds = (Date.now() - started) / 1000;
   if (typeof output === "number") {
     closeSync(output);
-    console.log(`${head}\n${readFileSync(printed, "utf8").trimEnd()}`);
+    print(`${head}\n${readFileSync(printed, "utf8").trimEnd()}`);
   }
 
   const ok = ended.status === 0;
-  console.log(`-- ${name}: ${ok ? "ok" : `FAILED: ${why(ended)}`} in ${seconds.toFixed(1)} s`);
+  print(`-- ${name}: ${ok ? "ok" : `FAILED: ${why(ended)}`} in ${seconds.toFixed(1)} s`);
   return { name, budget, seconds, ...judge(ok, counts ? readCounts(countsFile) : undefined) };
 }
 

@@ -11,7 +11,7 @@ describe("a part of npm test", () => {
   /** What comes of a part that runs a line of shell. */
   async function counts(line: string, more: Partial<Part> = {}) {
     const part = { name: "some", budget: 20, command: ["sh", "-c", line], counts: true, ...more };
-    const { passed, failed, skipped } = await runPart(part, join(folder, "some"), true);
+    const { passed, failed, skipped } = await runPart(part, join(folder, "some"), true, () => undefined);
     return [passed, failed, skipped];
   }
   const says = (passed: number, failed = 0, skipped = 0) =>
@@ -33,6 +33,14 @@ describe("a part of npm test", () => {
     assert.deepEqual(await counts(`${says(9)}; kill -9 $$`), [9, 1, 0]);
     assert.deepEqual(await counts("", { command: ["/no/such/program"] }), [0, 1, 0]);
     assert.deepEqual(await counts(`${says(9)}; exec sleep 60`, { budget: 0.2 }), [9, 1, 0]);
+  });
+
+  it("shows what it printed under its name when it has ended", async () => {
+    const printed: string[] = [];
+    const part = { name: "some", budget: 20, command: ["sh", "-c", "echo one; echo two >&2"], counts: false };
+    await runPart(part, join(folder, "some"), true, (text: string) => printed.push(text));
+    assert.equal(printed[0], "\n== some (at most 20 s)\none\ntwo");
+    assert.match(printed[1]!, /^-- some: ok in \d+\.\d s$/);
   });
 
   it("is a row of the table at the end", () => {
