@@ -32,10 +32,10 @@ async function main() {
   const { GH_TOKEN, GITHUB_API_URL } = process.env;
   const { path, method, fields, jq, paginate, silent } = readArguments(process.argv.slice(2));
   if (!GH_TOKEN) fail("gh: To use GitHub CLI in a GitHub Actions workflow, set the GH_TOKEN environment variable.", 4);
-  const url = new URL(`${GITHUB_API_URL}/${path}`);
+  const url = new globalThis.URL(`${GITHUB_API_URL}/${path}`);
   if (method === "GET") for (const [key, value] of fields) url.searchParams.set(key, value);
   for (let next = url.href; next;) {
-    const answer = await fetch(next, {
+    const answer = await globalThis.fetch(next, {
       method,
       headers: { authorization: `token ${GH_TOKEN}` },
       ...(method !== "GET" && { body: JSON.stringify(Object.fromEntries(fields)) }),

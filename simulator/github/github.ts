@@ -40,6 +40,8 @@ export class GitHub implements Hub {
   readonly comments = new Map<number, Comment[]>();
   readonly issues: Issue[] = [];
   readonly log: string[] = [];
+  /** All that were begun. */
+  readonly runs: Run[] = [];
   readonly api: Api;
   /** Decides for the reviewers. */
   approves: (environment: string, job: string) => boolean | Promise<boolean> = () => true;
@@ -218,6 +220,7 @@ export class GitHub implements Hub {
     const runs = Object.entries(this.workflowsAt(event.workflows))
       .filter(([file, workflow]) => asked(file, workflow))
       .map(([file, workflow]) => new Run(this, String(this.number++), file, workflow, event));
+    this.runs.push(...runs);
     await Promise.all(runs.map((run) => run.go()));
     if (event.name === "workflow_run") return runs;
     const after = await Promise.all(runs.map((run) => this.ended(run, pull)));

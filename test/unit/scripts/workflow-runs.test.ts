@@ -20,7 +20,7 @@ async function play(
 }
 
 describe("workflows, run step by step", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it("show what a pull request would do, in comments of their own, and edit those", () => play(pullRequest));
   it("give a fork's code no rights, and post its golden files' diff all the same", () => play(fork));

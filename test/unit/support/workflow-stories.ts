@@ -208,7 +208,7 @@ export async function drift(stage: WorkflowStage): Promise<void> {
     "staging-read: summary --stack staging --out drift/summary.md --expect-no-changes --unless-gone -- --refresh",
     "tools",
   ]);
-  assert.deepEqual(github.issues, []);
+  assert.equal(github.issues.length, 0);
 
   stage.answer("summary", "prod", 3, "1 node changed\n");
   stage.answer("summary", "staging", 1);
