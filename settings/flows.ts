@@ -35,7 +35,7 @@ export function machineFlows({ clock }: Pick<Settings, "clock">): MachineFlow<Ro
     ...(witnessed ? [flow("etcd", "postgresql", ports.patroni, "witnesses look for a sign of life")] : []),
     flow("postgresql", "haproxy", ports.gate, "pools pause for a planned switchover"),
     ...[ports.pooled, ports.pooledRead].map((port) =>
-      flow("haproxy", "haproxy", port, "a client's cancel that came to another proxy than its session"),
+      flow("haproxy", "haproxy", port, "cancels of clients that came to another proxy than their sessions"),
     ),
   ];
 }

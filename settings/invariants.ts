@@ -132,7 +132,7 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
 
   faults.push(...(driver === "aws" ? awsFaults(settings, around.region) : incusFaults(settings)));
   if (driver === "aws" && around.given.includes("ports")) {
-    fault("ports", "is for driver incus only: on aws clients use 5000, 5001 and 6432; remove it");
+    fault("ports", "is for driver incus only: on aws clients use 5000, 5001, 6432 and 6433; remove it");
   }
 
   for (const [key, value] of Object.entries(database)) {

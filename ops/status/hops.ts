@@ -1,6 +1,6 @@
 /** The way of a session through a proxy, from what PostgreSQL sees of it back to its client: by the sessions that are there now. */
-import type { NodeOutput } from "../../components/outputs";
-import { pgbouncerConsole, type ReachedNodes } from "../ask";
+import type { ClusterOutput, NodeOutput } from "../../components/outputs";
+import { pgbouncerConsole, poolersOf, type ReachedNodes } from "../ask";
 import { nodesOf } from "../cluster";
 import { parseCsv } from "./csv";
 import { parseSections, scriptOf, type Sections } from "./probe";
@@ -45,25 +45,34 @@ const haproxySessions = `{
     while read -r pid; do echo "@!$pid show sess all" | timeout 5 socat -t 5 - /run/haproxy/master.sock; done
 } | awk '/ source=/ {from = $0; sub(/.* source=/, "", from)} /^ +backend=.* addr=/ {sub(/.* addr=/, ""); print from, $0}'`;
 
-const questions = {
+/** Each PgBouncer is asked by itself: what it calls its clients is known to itself alone. */
+const questions = (cluster: ClusterOutput): Record<string, string> => ({
   haproxy: haproxySessions,
-  servers: `timeout 5 ${pgbouncerConsole("SHOW SERVERS")}`,
-  clients: `timeout 5 ${pgbouncerConsole("SHOW CLIENTS")}`,
-};
+  ...Object.fromEntries(
+    poolersOf(cluster).flatMap((pooler, index) => [
+      [`servers${index}`, pgbouncerConsole([pooler], 5, "SHOW SERVERS")],
+      [`clients${index}`, pgbouncerConsole([pooler], 5, "SHOW CLIENTS")],
+    ]),
+  ),
+});
 
 /** A proxy's hops, from its answers to `questions`. */
 export function readHops(node: string, sections: Sections): Hop[] {
-  const rows = (name: string) => parseCsv(sections.get(name) ?? "");
-  const clients = new Map(rows("clients").map((row) => [row.ptr, `${row.addr}:${row.port}`]));
   const haproxy = (sections.get("haproxy") ?? "").split("\n").flatMap((line): Hop[] => {
     const [, from, as] = /^(\S+:\d+) (\S+:\d+)$/.exec(line) ?? [];
     return from && as ? [{ node, as, from, pooled: false }] : [];
   });
-  const pgbouncer = rows("servers").flatMap(({ local_addr: address, local_port: port, link }): Hop[] => {
+  const poolers = [...sections.keys()].flatMap((name) => /^servers(\d+)$/.exec(name)?.[1] ?? []);
+  return [...haproxy, ...poolers.flatMap((pooler) => pooledHops(node, sections, pooler))];
+}
+
+function pooledHops(node: string, sections: Sections, pooler: string): Hop[] {
+  const rows = (name: string) => parseCsv(sections.get(`${name}${pooler}`) ?? "");
+  const clients = new Map(rows("clients").map((row) => [row.ptr, `${row.addr}:${row.port}`]));
+  return rows("servers").flatMap(({ local_addr: address, local_port: port, link }): Hop[] => {
     const from = clients.get(link);
     return from ? [{ node, as: `${address}:${port}`, from, pooled: true }] : [];
   });
-  return [...haproxy, ...pgbouncer];
 }
 
 /** Asks the proxies by which any of these sessions have come. Nobody is asked when there are none. */
@@ -72,6 +81,9 @@ export async function hopsOf({ cluster, runner }: ReachedNodes, sessions: Seen[]
     sessions.some((seen) => seen.address === proxy.address),
   );
   const ask = async ({ name }: NodeOutput) =>
-    readHops(name, parseSections((await runner.run(name, scriptOf(questions), { timeout: 10_000 })).stdout));
+    readHops(
+      name,
+      parseSections((await runner.run(name, scriptOf(questions(cluster.facts)), { timeout: 10_000 })).stdout),
+    );
   return (await Promise.all(through.map(ask))).flat();
 }

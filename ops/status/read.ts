@@ -212,7 +212,7 @@ function readProxy(probe: Probe, idleInTransaction: number): ProxyNode {
             clients: { active: sum("cl_active"), waiting: sum("cl_waiting") },
             servers: { active: sum("sv_active"), idle: sum("sv_idle") },
             idleInTransaction,
-            full: fullPools(probe.sections.get("paused") ?? "", own),
+            full: fullPools(probe.sections.get("paused") ?? "", pools),
             longestWait: Math.max(0, ...own.map((row) => Number(row.maxwait ?? 0))),
             paused: pausedPools(probe.sections.get("paused") ?? ""),
           },
