@@ -270,6 +270,14 @@ describe("HAProxy before a played cluster", function () {
       await postgresql(three, "up");
       await become([three, two]);
     });
+
+    it("or, when it lags, the other one; the leader when both do", async () => {
+      await become([three, two]);
+      await says(two, refused, lagging);
+      await become([three, three]);
+      await says(three, refused, lagging);
+      await become([one, one]);
+    });
   });
 
   describe("takes the role away when the leader's Patroni says that PostgreSQL", () => {
@@ -423,6 +431,28 @@ describe("HAProxy before a played cluster", function () {
       }
       await settlesOn(two);
       assert.equal((await stuck()).trim(), "0");
+    });
+  });
+
+  describe("when a client's machine vanishes", () => {
+    const gone = "127.9.9.9";
+    afterEach(() => run("nft delete table inet gone"));
+    const sessions = async () => Number(await statistics('$1 == "primary" && $2 == "BACKEND" {print $5}'));
+
+    it("finds that out by TCP's keepalive, and keeps who is merely silent", async () => {
+      const silent = await serves(one);
+      const lost = await stage.connect(ports.write, gone);
+      await wait(lost, "served", soon);
+      const before = await sessions();
+      await run(`nft 'add table inet gone; add chain inet gone out { type filter hook output priority 0; }
+        add rule inet gone out ip daddr ${gone} drop; add rule inet gone out ip saddr ${gone} drop'`);
+      // The first probe, three more a second apart, and as much for a busy machine.
+      const deadline = Date.now() + 2 * (clock.peerTimeout / 2 + 4000);
+      while ((await sessions()) !== before - 1) {
+        assert.ok(Date.now() < deadline, `${await sessions()} sessions of ${before}`);
+        await pause(100);
+      }
+      assert.equal((await state(silent)).ended, null);
     });
   });
 

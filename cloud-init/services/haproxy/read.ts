@@ -5,6 +5,7 @@ import type { Plan } from "../../../settings/plan";
 import type { Settings } from "../../../settings/schema";
 import { doors } from "./balanced";
 import { maxconn, speaksFirst } from "./limits";
+import { saidLately } from "./role";
 import { checked, checkedByRelay, cutWhenDown, section } from "./section";
 
 /** Where reads go when no replica keeps up. */
@@ -53,8 +54,10 @@ export const readPath = (plan: Plan): string[] => [
     "balance hash dst_port",
     "hash-type consistent",
     `default-server ${cutWhenDown}`,
-    // A rule whose server is down is passed over.
-    ...homes(plan).flatMap(({ port, nodes }) => nodes.map(({ name }) => `use-server ${name} if { dst_port ${port} }`)),
+    // A rule whose server is down is passed over by itself, one whose server lags is not.
+    ...homes(plan).flatMap(({ port, nodes }) =>
+      nodes.map(({ name }) => `use-server ${name} if { dst_port ${port} } { ${saidLately(name)} }`),
+    ),
     ...plan.postgresql.map(
       ({ name, address }) => `server ${name} ${address}:${ports.postgresql} track replicas/${name}`,
     ),

@@ -14,6 +14,7 @@ const rules: JournalRule[] = [
   [/^Server (leaders\S+) is UP\b.*/, "server-up", "$1"],
   // Where reads go is not a step of a failover.
   [/^Server (replicas\S+) is (DOWN|UP)\b.*/, "note", "$1: $2"],
+  [/^Server (replicas\S+) is stopping\b.*/, "note", "$1 gets no new sessions: it does not keep up"],
   [/^backend (\S+) has no server available!/, "note", "$1 has no server"],
 ];
 

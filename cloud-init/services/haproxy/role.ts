@@ -31,6 +31,9 @@ export const roleRelay = (plan: Plan): string[] => [
 /** How long a Patroni may be silent until its replica gets no new reads, seconds: as long as nobody says that it keeps up. */
 const silent = 30;
 
+/** The condition that a node's Patroni has said so. */
+export const saidLately = (name: string) => `date(),sub(proc.read_${name}) le ${silent}`;
+
 /** What a backend that asks a node's Patroni needs. Connecting and answering together end before the check that asks: silence must not look like a failed check. */
 function asking({ settings }: Plan): string[] {
   const limit = Math.floor(0.4 * checkTimeout(settings.clock));
@@ -67,7 +70,7 @@ function readsOf(node: Node, plan: Plan): string {
     `http-response set-var(proc.read_${name}) date() if { status 200 }`,
     `http-response unset-var(proc.read_${name}) if said !{ status 200 }`,
     `acl follows var(proc.replica_${name}) -m found`,
-    `acl lately date(),sub(proc.read_${name}) le ${silent}`,
+    `acl lately ${saidLately(name)}`,
     "http-after-response set-status 503",
     "http-after-response set-status 404 if follows",
     "http-after-response set-status 200 if follows lately",
