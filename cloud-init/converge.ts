@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { databasesOf } from "../settings/databases";
+import { packagesOf } from "../settings/extensions";
 import type { Node, Plan } from "../settings/plan";
 import { binDirectory, dataDirectory } from "./services/patroni/files";
 import { etcdEndpoints, etcdMembers } from "./services/etcd/files";
@@ -47,6 +49,9 @@ export function convergeScript(plan: Plan, node: Node): string {
       PGBIN: binDirectory,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
       SUPERUSER_OPTIONS: superuserOptions,
+      PACKAGES: packagesOf(databasesOf(plan.settings)).join(" "),
+      // Each database may have to be made.
+      SQL_LIMIT: 30 + 5 * plan.settings.databases.length,
     }),
     ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };
@@ -57,7 +62,7 @@ export function convergeScript(plan: Plan, node: Node): string {
     part("before"),
     ...(cloud ? [part("cloud")] : []),
     ...(volume ? [part("volume")] : []),
-    ...(node.role === "postgresql" ? [part("configuration")] : []),
+    ...(node.role === "postgresql" ? [part("configuration"), part("packages")] : []),
     part(node.role),
     "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,

@@ -109,8 +109,8 @@ function shapeOf(type: unknown): Record<string, unknown> | undefined {
   return inner.map((t) => t && shapeOf(t)).find(Boolean) as Record<string, unknown> | undefined;
 }
 
-/** What each value of a record is, looking through defaults. */
+/** What each value of a record or a list is, looking through defaults. */
 function valueOf(type: unknown): unknown {
-  const def = (type as { def?: { innerType?: unknown; valueType?: unknown } } | undefined)?.def;
-  return def?.valueType ?? (def?.innerType && valueOf(def.innerType));
+  const def = (type as { def?: { innerType?: unknown; valueType?: unknown; element?: unknown } } | undefined)?.def;
+  return def?.valueType ?? def?.element ?? (def?.innerType && valueOf(def.innerType));
 }

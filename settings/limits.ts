@@ -1,3 +1,4 @@
+import { declaredPools } from "./databases";
 import type { Source } from "./flows";
 import { ports } from "./ports";
 import type { Settings } from "./schema";
@@ -26,10 +27,16 @@ export const strangers = 6000;
 /** Connections by which one PgBouncer looks passwords up, beside its pools. A lookup is one row of one table. */
 export const lookupConnections = 2;
 
-type Sizes = Pick<Settings, "nodes" | "pool" | "postgresql">;
+/**
+ * Connections of one PgBouncer to each database that a role has made by itself (`createDatabases`). They are in no other limit: such
+ * databases are those of tests, and come and go.
+ */
+export const madeConnections = 10;
+
+type Sizes = Pick<Settings, "nodes" | "pool" | "postgresql" | "databases">;
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
-const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
+const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
   Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
 
 /**
@@ -37,7 +44,7 @@ const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
  * to standbys, both.
  */
 export function serverConnections(sizes: Sizes) {
-  const [all, pool] = [share(sizes), sizes.pool.size + lookupConnections];
+  const [all, pool] = [share(sizes), sizes.pool.size + lookupConnections + declaredPools(sizes)];
   return { pool, write: Math.max(1, all - pool), read: Math.max(1, all) };
 }
 
@@ -52,7 +59,9 @@ export const patroniPerSource = 16;
  * them all. A proxy has half as much again as its share, since after a reload HAProxy's old worker keeps its sessions for a while
  * beside those of the new one, and 20 that cancel a query.
  */
-export const perSource = (sizes: Omit<Sizes, "pool">): Partial<Record<number, Partial<Record<Source, number>>>> => ({
+export const perSource = (
+  sizes: Pick<Sizes, "nodes" | "postgresql">,
+): Partial<Record<number, Partial<Record<Source, number>>>> => ({
   [ports.ssh]: { outside: 100 },
   [ports.etcdClient]: { etcd: 100, postgresql: 100 },
   [ports.etcdPeer]: { etcd: 50 },

@@ -172,7 +172,7 @@ describe("rendered files", () => {
   it("name the database and roles of the settings, and no others", () => {
     const database = { name: "shop", owner: "shop_owner", user: "shop_web" };
     const made = plan({ database });
-    const sql = clusterSql(made, { owner: "one", user: "two" }).content;
+    const sql = clusterSql(made, { owner: "one", user: "two", roles: {} }).content;
     for (const text of [
       sql,
       hostBasedAuthentication(made).join("\n"),
