@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { databasesOf } from "../settings/databases";
+import { packagesOf } from "../settings/extensions";
 import { poolerCounts } from "../settings/limits";
 import type { Node, Plan } from "../settings/plan";
 import { ports } from "../settings/ports";
@@ -55,6 +57,9 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
       PGBIN: binDirectory,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
       SUPERUSER_OPTIONS: superuserOptions,
+      PACKAGES: packagesOf(databasesOf(plan.settings)).join(" "),
+      // Each database may have to be made.
+      SQL_LIMIT: 30 + 5 * plan.settings.databases.length,
     }),
     ...(node.role === "haproxy" && {
       POOLERS: poolers(poolerCounts(plan.settings))
@@ -70,7 +75,7 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
     shaped("before"),
     ...(cloud ? [shaped("cloud")] : []),
     ...(volume ? [shaped("volume")] : []),
-    ...(node.role === "postgresql" ? [shaped("configuration")] : []),
+    ...(node.role === "postgresql" ? [shaped("configuration"), shaped("packages")] : []),
     shaped(node.role),
     "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,

@@ -7,6 +7,7 @@ import { adminUser } from "../cloud-init/user-data";
 import type { Bastion, Endpoint, EndpointPorts, NodeMachine } from "./driver";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
+import { databasesOf } from "../settings/databases";
 import { poolerCounts, type PoolerCounts } from "../settings/limits";
 import { clientPorts, type Node, type Plan } from "../settings/plan";
 import { ports, type ClientPort } from "../settings/ports";
@@ -51,6 +52,8 @@ export interface ClusterOutput {
   /** Where its machines are, for commands that switch one off. */
   driver: Plan["settings"]["driver"];
   database: { name: string; owner: string; user: string };
+  /** Every database, the first one first, and who logs in to it with a password. */
+  databases: { name: string; owner: string; roles: string[] }[];
   clock: Plan["settings"]["clock"];
   /** PgBouncers of each proxy. @default undefined: made by the release before, which had one */
   poolers?: PoolerCounts;
@@ -77,6 +80,8 @@ export interface ClusterOutputs {
   pooledReadUrl: pulumi.Output<string>;
   /** As writeUrl, as the owner of the database: for migrations. */
   ownerUrl: pulumi.Output<string>;
+  /** Passwords of the roles that the settings declare, by role. @default undefined: none is declared that logs in */
+  rolePasswords?: pulumi.Output<Record<string, string>>;
   /** As pooledUrl, naming every proxy: libpq goes on to the next when one is gone. */
   dsn: pulumi.Output<string>;
   /** As readUrl, naming every proxy. */
@@ -158,6 +163,7 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     pooledUrl: connect(passwords.user.password, one(user, "pooled")),
     pooledReadUrl: connect(passwords.user.password, one(user, "pooledRead")),
     ownerUrl: connect(passwords.owner.password, one(owner, "write")),
+    ...(Object.keys(passwords.roles).length > 0 && { rolePasswords: rolePasswords(passwords, whenReady) }),
     dsn: connect(
       passwords.user.password,
       (password) => `${url(plan, user, password, all("pooled"))}&target_session_attrs=read-write&connect_timeout=2`,
@@ -178,7 +184,8 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
       .apply(([nodes, bastion]) => ({
         name: plan.cluster,
         driver,
-        database,
+        database: { name: database.name, owner, user },
+        databases: databasesOf(plan.settings).map((one) => ({ name: one.name, owner: one.owner, roles: one.visitors })),
         clock,
         poolers: poolerCounts(plan.settings),
         synchronous: postgresql.synchronous,
@@ -195,6 +202,16 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     ),
   };
 }
+
+const rolePasswords = ({ roles }: Passwords, whenReady: pulumi.Output<unknown>) =>
+  pulumi.secret(
+    pulumi
+      .all([
+        pulumi.all(Object.fromEntries(Object.entries(roles).map(([role, { password }]) => [role, password]))),
+        whenReady,
+      ])
+      .apply(([passwords]) => passwords),
+  );
 
 /** Where a client connects: the endpoint, or a proxy. */
 type Front = { host: string; ports: EndpointPorts };

@@ -1,3 +1,4 @@
+import { declaredPools } from "./databases";
 import type { Source } from "./flows";
 import { ports } from "./ports";
 import type { Settings } from "./schema";
@@ -26,7 +27,13 @@ export const strangers = 6000;
 /** Connections by which one PgBouncer looks passwords up, beside its pools. A lookup is one row of one table. */
 export const lookupConnections = 2;
 
-type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql">;
+/**
+ * Connections of the PgBouncers of a proxy to each database that a role has made by itself (`createDatabases`). They are in no other
+ * limit: such databases are those of tests, and come and go.
+ */
+export const madeConnections = 10;
+
+type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql" | "databases">;
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
 const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
@@ -41,9 +48,9 @@ export const poolerCounts = ({ machines, nodes }: Pick<Sizes, "machines" | "node
   pooledRead: Math.max(machines.haproxy.cpus, nodes.postgresql - 1),
 });
 
-/** Room that one proxy has for a pool, beside its lookups and one connection of clients without it. */
+/** Room that one proxy has for its pool, beside the pools of `databases`, its lookups and one connection of clients without it. */
 export const mostPool = (sizes: Sizes): PoolerCounts => {
-  const room = (poolers: number) => share(sizes) - lookupConnections * poolers - 1;
+  const room = (poolers: number) => share(sizes) - declaredPools(sizes) - lookupConnections * poolers - 1;
   const { pooled, pooledRead } = poolerCounts(sizes);
   return { pooled: room(pooled), pooledRead: room(pooledRead) };
 };
@@ -65,12 +72,12 @@ export function serverConnections(sizes: Sizes) {
   return { pool: all("pooled"), write: rest("pooled"), pooledRead: all("pooledRead"), read: rest("pooledRead") };
 }
 
-/** Server connections of each PgBouncer to a database. */
-export function poolSizes(sizes: Sizes): PoolerCounts {
-  const [size, counts] = [pools(sizes), poolerCounts(sizes)];
-  const each = (use: keyof PoolerCounts) => Math.max(1, Math.floor(size[use] / counts[use]));
-  return { pooled: each("pooled"), pooledRead: each("pooledRead") };
-}
+/** What each PgBouncer of a proxy has of so many connections. */
+export const shareOf = (connections: number, use: keyof PoolerCounts, sizes: Sizes): number =>
+  Math.max(1, Math.floor(connections / poolerCounts(sizes)[use]));
+
+/** Server connections of each PgBouncer to the first database. */
+export const poolSize = (use: keyof PoolerCounts, sizes: Sizes): number => shareOf(pools(sizes)[use], use, sizes);
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */
 export const patroniPerSource = 16;

@@ -1,5 +1,5 @@
 import { homes } from "../../../settings/homes";
-import { poolerCounts, poolSizes, pooledLoginTime, strangers } from "../../../settings/limits";
+import { poolerCounts, poolSize, pooledLoginTime, strangers } from "../../../settings/limits";
 import type { Node, Plan } from "../../../settings/plan";
 import { ports } from "../../../settings/ports";
 import { tls } from "../../../settings/tls";
@@ -25,9 +25,9 @@ function wayIn(plan: Plan, { use, number }: Pooler): number {
 export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
   const { pool, clock } = plan.settings;
   const { id, peers } = peersOf(plan, node, pooler);
-  const size = poolSizes(plan.settings)[pooler.use];
+  const size = poolSize(pooler.use, plan.settings);
   const config = {
-    databases: pgbouncerDatabases(plan, wayIn(plan, pooler)),
+    databases: pgbouncerDatabases(plan, pooler.use, wayIn(plan, pooler)),
     peers,
     pgbouncer: {
       listen_addr: "*",

@@ -193,7 +193,7 @@ describe("rendered files", () => {
   it("name the database and roles of the settings, and no others", () => {
     const database = { name: "shop", owner: "shop_owner", user: "shop_web" };
     const made = plan({ database });
-    const sql = clusterSql(made, { owner: "one", user: "two" }).content;
+    const sql = clusterSql(made, { owner: "one", user: "two", roles: {} }).content;
     for (const text of [
       sql,
       hostBasedAuthentication(made).join("\n"),
@@ -207,7 +207,8 @@ describe("rendered files", () => {
   });
 
   it("let into PgBouncer by the network who may come into PostgreSQL by a proxy, and nobody else", () => {
-    const made = plan({ database: { name: "shop", owner: "shop_owner", user: "shop_web" } });
+    const database = { name: "shop", owner: "shop_owner", user: "shop_web", createDatabases: false };
+    const made = plan({ database });
     const lines = rendered(made, made.haproxy[0]!, "pgbouncer/hba.conf")
       .split("\n")
       .filter((line) => /^[a-z]/.test(line));

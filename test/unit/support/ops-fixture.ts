@@ -41,6 +41,7 @@ export function fakeOutputs(): StackOutputs {
       name: "pgha-dev",
       driver: "incus",
       database: { name: "app", owner: "app_owner", user: "app" },
+      databases: [{ name: "app", owner: "app_owner", roles: ["app_owner", "app"] }],
       clock: clocks.fast,
       poolers: { pooled: 1, pooledRead: 2 },
       synchronous: "quorum",
