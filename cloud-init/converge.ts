@@ -49,10 +49,10 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
     ...(node.role !== "haproxy" && { ADDRESS: node.address, ETCD_ENDPOINTS: etcdEndpoints(plan) }),
     ...(node.role === "etcd" && { ETCD_MEMBERS: etcdMembers(plan) }),
     ...(node.role !== "etcd" && {
-      DATABASE: plan.settings.database.name,
       DATABASE_HOSTS: plan.postgresql.map(({ address }) => address).join(","),
     }),
     ...(node.role === "postgresql" && {
+      DATABASE: plan.settings.database.name,
       PGDATA: dataDirectory,
       PGBIN: binDirectory,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,

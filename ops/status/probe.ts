@@ -7,7 +7,7 @@ import { etcdctl, etcdEndpoint, onePooler, patroniCurl, pgbouncerConsole, pooler
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
-import { transactionQuestions } from "./transactions";
+import { transactionQuestions } from "./open";
 
 /** What the commands of a probe printed, by section; a section is missing when its command failed. */
 export type Sections = Map<string, string>;

@@ -5,7 +5,7 @@ import type { File } from "../../file";
 import { given } from "./databases";
 import { oldSchema, proxiesMoved } from "./ours";
 import { literal } from "./quote";
-import type { Verifiers } from "./sql";
+import type { Verifiers } from "./scram";
 
 /** What has to hold, as SQL, and what is said when it does not. */
 type Fact = [holds: string, said: string];

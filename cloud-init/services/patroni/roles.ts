@@ -2,7 +2,7 @@
 import { creators, databasesOf, type DeclaredRole } from "../../../settings/databases";
 import type { Settings } from "../../../settings/schema";
 import { array, literal, parameterValue } from "./quote";
-import type { Verifiers } from "./sql";
+import type { Verifiers } from "./scram";
 
 const create = (name: string) => `SELECT 'CREATE ROLE ${name}' WHERE to_regrole('${name}') IS NULL \\gexec\n`;
 

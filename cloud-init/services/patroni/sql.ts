@@ -2,15 +2,8 @@ import type { Plan } from "../../../settings/plan";
 import type { File } from "../../file";
 import { databaseSql, droppedDatabases, insideSql } from "./databases";
 import { noted, ours, proxiesMoved, withoutOldSchema } from "./ours";
+import type { Verifiers } from "./scram";
 import { changedRights, roleDetailsSql, rolesSql } from "./roles";
-
-/** Password verifiers of the roles that log in with a password. */
-export interface Verifiers {
-  owner: string;
-  user: string;
-  /** Of the roles that the settings declare, by name. */
-  roles: Record<string, string>;
-}
 
 /**
  * Roles, databases and rights, as SQL for psql that may run any number of times. The leader runs it; its last statement

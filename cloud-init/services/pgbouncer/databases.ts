@@ -13,11 +13,7 @@ const limited = (connections: number) => `pool_size=${connections} max_db_connec
  * HAProxy's business.
  * @param port HAProxy's
  */
-export function pgbouncerDatabases(
-  { settings }: Plan,
-  use: keyof PoolerCounts,
-  port: number,
-): Record<string, string> {
+export function pgbouncerDatabases({ settings }: Plan, use: keyof PoolerCounts, port: number): Record<string, string> {
   const { name } = settings.database;
   const server = `host=127.0.0.1 port=${port}`;
   const own = (connections: number) => limited(shareOf(connections, use, settings));

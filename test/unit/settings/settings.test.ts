@@ -13,7 +13,7 @@ const unknownKeys: Case[] = [
   ["of clock", { clock: { tttl: 20 } }, "clock.tttl", /known here: ttl, loopWait.*, preset$/],
   ["of network", { network: { mtu: 1500 } }, "network.mtu", /known here: cidr$/],
   ["of ports", { ports: { admin: 7000 } }, "ports.admin", /known here: write, read, stats, pooled, pooledRead$/],
-  ["of database", { database: { password: "x" } }, "database.password", /known here: name, owner, user$/],
+  ["of database", { database: { password: "x" } }, "database.password", /known here: name, owner, user, extensions, createDatabases$/],
   ["of postgresql", { postgresql: { version: 17 } }, "postgresql.version", /known here: maxConnections, synchronous/],
   ["of pool", { pool: { min: 1 } }, "pool.min", /known here: maxClients, size, readSize, mode, preparedStatements$/],
   [
@@ -269,7 +269,7 @@ describe("settings: defaults", () => {
     assert.deepEqual(defaults.nodes, { etcd: 3, postgresql: 3, haproxy: 2 });
     assert.deepEqual(defaults.clock, clocks.fast);
     assert.deepEqual(defaults.ports, { write: 5500, read: 5501, stats: 7500, pooled: 6432, pooledRead: 6532 });
-    assert.deepEqual(defaults.database, { name: "app", owner: "app_owner", user: "app" });
+    assert.deepEqual(defaults.database, { name: "app", owner: "app_owner", user: "app", extensions: [] });
     assert.deepEqual(defaults.network, { cidr: "10.88.0.0/24" });
     assert.deepEqual(defaults.pool, { maxClients: 1000, size: 50, mode: "transaction", preparedStatements: 200 });
     assert.equal(defaults.postgresql.synchronous, "quorum");

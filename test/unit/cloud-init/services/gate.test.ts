@@ -376,11 +376,15 @@ describe("the gate", () => {
     });
 
     it("is one of every PgBouncer of the proxy", async () => {
+      await stop("SIGTERM");
+      configure({ limit: 1.5 });
+      await start();
       other.active = 1;
       assert.deepEqual((await pause(1.5)).body, { paused: "pending" });
       assert.ok(pgbouncer.paused && other.paused);
       await resumed();
       assert.ok(!other.paused);
+      other.endTransactions();
     });
 
     it("is none when one of them cannot pause", async () => {

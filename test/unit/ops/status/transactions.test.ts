@@ -3,7 +3,7 @@ import { formatStatus } from "../../../../ops/status/format";
 import { hopsOf, originOf, readHops, type Hop } from "../../../../ops/status/hops";
 import { probeAll } from "../../../../ops/status/probe";
 import { inTheWay, readStatus } from "../../../../ops/status/read";
-import { transactionQuestions } from "../../../../ops/status/transactions";
+import { transactionQuestions } from "../../../../ops/status/open";
 import { databaseAnswer, proxyAnswer, wholeAnswers } from "../../support/ops-answers";
 import { fakeReached } from "../../support/ops-fixture";
 

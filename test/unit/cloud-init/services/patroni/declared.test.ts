@@ -57,7 +57,7 @@ describe("declared databases and roles", () => {
       "hostssl app app_owner,app all scram-sha-256",
       "hostssl shop shop_owner,report,app all scram-sha-256",
     ]);
-    const databases = pgbouncerDatabases(declared);
+    const databases = pgbouncerDatabases(declared, "pooled", 5000);
     assert.deepEqual(Object.keys(databases), ["app", "shop", "postgres"]);
     assert.match(databases.shop!, /dbname=shop pool_size=7 max_db_connections=7$/);
   });
@@ -68,7 +68,7 @@ describe("declared databases and roles", () => {
       "hostssl postgres,template0,template1,app all all reject",
       "hostssl all app_owner all scram-sha-256",
     ]);
-    assert.ok("*" in pgbouncerDatabases(plan()));
+    assert.ok("*" in pgbouncerDatabases(plan(), "pooled", 5000));
   });
 
   it("have values that SQL reads as they are written", () => {
