@@ -79,7 +79,7 @@ start_pooler() { start_service "$pooler"; }
 take_poolers_away() {
   local file
   for file in "$units"/pgbouncer-*.service; do
-    if [[ -e $file ]]; then switched_off "$(basename "$file" .service)"; fi
+    if [[ -e $file ]]; then switched_off "$(basename "$file" .service)" || true; fi
   done
 }
 

@@ -176,6 +176,22 @@ describe("the converge step of a proxy", () => {
     assert.match(String(said), /runs on without its new limits/);
     assert.deepEqual([status, last], [0, "RESUME"]);
   });
+  it("takes those of its PgBouncers away that the settings know no more, and goes on", () => {
+    const units = folder();
+    for (const unit of ["pgbouncer-2", "pgbouncer-3"]) writeFileSync(join(units, `${unit}.service`), "");
+    const { status, stdout, stderr } = bash(`set -euo pipefail
+      source ${join(__dirname, "../../../../cloud-init/converge/common.sh")}
+      source ${script}
+      NODE=haproxy1
+      units=${units}
+      owner[${units}/pgbouncer-2.service]=root:root
+      systemctl() { echo "$*"; }
+      take_poolers_away
+      cd $units && ls pgbouncer*`);
+    assert.deepEqual([status, stderr], [0, ""]);
+    const done = ["disable --quiet --now pgbouncer-3", "daemon-reload", "haproxy1: pgbouncer-3 is off"];
+    assert.deepEqual(lines(stdout).lines, [...done, "pgbouncer-2.service"]);
+  });
   it("restarts a PgBouncer that has no clients but its console's", () => {
     assert.deepEqual(restarts("each_pooler restart_idle_pooler"), [0, "restart pgbouncer"]);
   });
