@@ -7,6 +7,8 @@ umask 077
 stage=$(mktemp -d /run/pgha-stage.XXXXXX)
 lock_holders=()
 leave() {
+  # Whatever ended this without a word of its own.
+  (($? == 0)) || [[ -n ${told:-} ]] || printf '%s: ended at: %s\n' "$NODE" "$BASH_COMMAND" >&2
   rm -rf "$stage"
   [[ -z ${lock_holders[*]} ]] || kill "${lock_holders[@]}" 2>/dev/null
 }
@@ -15,6 +17,7 @@ declare -A owner mode changed
 
 say() { printf '%s: %s\n' "$NODE" "$*"; }
 fail() {
+  told=1
   printf '%s: %s\n' "$NODE" "$*" >&2
   exit 1
 }
