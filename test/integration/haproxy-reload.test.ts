@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
-import { reservedConnections } from "../../settings/limits";
+import { lookupConnections, reservedConnections } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { tls } from "../../settings/tls";
 import { until } from "../../simulator/stack";
@@ -30,7 +30,7 @@ const plan = onLoopback(
   makePlan({
     clock: { preset: "fast", hold },
     nodes: { haproxy: 1 },
-    postgresql: { maxConnections: places + 50 + reservedConnections },
+    postgresql: { maxConnections: places + 50 + lookupConnections + reservedConnections },
   }),
 );
 const { clock } = plan.settings;

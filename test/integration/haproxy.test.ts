@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
 import { homes } from "../../settings/homes";
-import { reservedConnections, silence } from "../../settings/limits";
+import { lookupConnections, reservedConnections, silence } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { plan as makePlan } from "../unit/support/settings";
 import {
@@ -27,7 +27,7 @@ const made = makePlan({
   clock: { preset: "fast", hold },
   nodes: { haproxy: 1 },
   pool: { maxClients: 2500 },
-  postgresql: { maxConnections: places + 50 + reservedConnections },
+  postgresql: { maxConnections: places + 50 + lookupConnections + reservedConnections },
   machines: { postgresql: { memory: 8192 } },
 });
 const plan = onLoopback(made);
