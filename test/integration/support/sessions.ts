@@ -171,22 +171,24 @@ export function sessionChecks(machines: () => Machines): void {
     }
   });
 
-  it("logging in to the pooled port never waits for the pool: not while every connection of it is in a long statement", async () => {
-    const many = await Promise.all(Array.from({ length: 60 }, () => connect(cluster(), "pooledUrl")));
-    try {
-      const long = Promise.all(many.map((client) => client.query("SELECT pg_sleep(3)")));
-      const [first] = cluster().facts.proxies;
-      const leader = await machines().leader();
-      const busy = `runuser -u postgres -- psql -XAtqc "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"`;
-      await until("the pool to be used up", 10, async () => (await machines().on(leader, busy)).trim() === "50");
-      for (let n = 0; n < 5; n++)
-        await (
-          await connect(cluster(), "pooledUrl", { port: first!.ports.pooled, connectionTimeoutMillis: 2000 })
-        ).end();
-      await long;
-    } finally {
-      await Promise.all(many.map((client) => client.end()));
-    }
+  describe("logging in to the pooled port", () => {
+    it("never waits for the pool: not while every connection of it is in a long statement", async () => {
+      const many = await Promise.all(Array.from({ length: 60 }, () => connect(cluster(), "pooledUrl")));
+      try {
+        const long = Promise.all(many.map((client) => client.query("SELECT pg_sleep(3)")));
+        const [first] = cluster().facts.proxies;
+        const leader = await machines().leader();
+        const busy = `runuser -u postgres -- psql -XAtqc "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"`;
+        await until("the pool to be used up", 10, async () => (await machines().on(leader, busy)).trim() === "50");
+        for (let n = 0; n < 5; n++)
+          await (
+            await connect(cluster(), "pooledUrl", { port: first!.ports.pooled, connectionTimeoutMillis: 2000 })
+          ).end();
+        await long;
+      } finally {
+        await Promise.all(many.map((client) => client.end()));
+      }
+    });
   });
 
   describe("the pooled read port", () => {
