@@ -129,10 +129,10 @@ describe("a cluster of the default size", function () {
       const started = () => machines.on("postgresql1", "systemctl show -P ExecMainStartTimestamp patroni");
       const before = await started();
       await stack.up();
-      const ports = { etcd: [2379, 2380], postgresql: [8008, 5432], haproxy: [7000, 6432] };
+      const ports = { etcd: [2379, 2380], postgresql: [8008, 5432], haproxy: [7000, 6432, 6433] };
       for (const { name, address, role } of machines.cluster.nodes) {
         for (const port of ports[role]) {
-          const dialect = [5432, 6432].includes(port) ? "-starttls postgres" : "";
+          const dialect = [5432, 6432, 6433].includes(port) ? "-starttls postgres" : "";
           const pair = "-cert /etc/pgha/tls/node.crt -key /etc/pgha/tls/node.key";
           const days = await machines.on(
             name,
