@@ -39,7 +39,7 @@ export const refused: [Edit, ...RegExp[]][] = [
   [{ certificates: { validityDays: 10, renewDays: 20 } }, /certificates\.renewDays is 20/],
   [{ machines: { postgresql: { memory: "2GB" } } }, /machines\.postgresql\.memory must be a whole number/],
   [{ machines: { etcd: { memory: 64 } } }, /machines\.etcd\.memory must be 192 or more/],
-  [{ pool: { size: 500 } }, /pool\.size is 500 .* write 187 or less/],
+  [{ pool: { size: 500 } }, /pool\.size is 500, .* write 187 or less/],
   [{ ports: { ...ports, read: 18500 } }, /ports\.read .* port 18500, which is also write/],
   [{ haproxy: { maxReplicaLg: 16 } }, /haproxy\.maxReplicaLg is not a setting; known here: .*maxReplicaLag/],
   [{ aws: { zones: ["eu-central-1a"] } }, /pgha:aws/],
