@@ -1,7 +1,7 @@
 import type { Node } from "../settings/plan";
 import type { Role } from "../settings/roles";
-import { brief, installerFiles, installRole, sshdConfig } from "./installer";
-import { program } from "./program";
+import { installerFiles, installRole, sshdConfig } from "./installer";
+import { brief, program } from "./program";
 import { applySysctl, cloudConfig, machineConfig, sysctlSettings } from "./user-data";
 
 /** What a machine on EC2 must be told beside its name and the operators' key. */

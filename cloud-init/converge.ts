@@ -1,11 +1,17 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { databasesOf } from "../settings/databases";
+import { packagesOf } from "../settings/extensions";
+import { poolerCounts } from "../settings/limits";
 import type { Node, Plan } from "../settings/plan";
+import { ports } from "../settings/ports";
 import { binDirectory, dataDirectory } from "./services/patroni/files";
 import { etcdEndpoints, etcdMembers } from "./services/etcd/files";
 import type { File } from "./file";
+import { brief } from "./program";
 import { reactionsInBash } from "./reactions";
 import { journalOf } from "./services";
+import { poolers } from "./services/pgbouncer/poolers";
 import { superuserOptions } from "./services/patroni/session";
 
 /** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it, and copying a database. */
@@ -26,8 +32,12 @@ export const convergeCommand = (driver: keyof typeof timeLimit): string =>
     `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"`,
   ].join("\n");
 
-/** What that command runs: the role's script. It holds no secret and no file. */
-export function convergeScript(plan: Plan, node: Node): string {
+/**
+ * What that command runs: the role's script. It holds no secret and no file.
+ * @param shape of its parts. Pulumi keeps the script three times for each node and compares it at every `up`. @default without comments
+ */
+export function convergeScript(plan: Plan, node: Node, shape: (part: string) => string = brief): string {
+  const shaped = (name: string) => shape(part(name));
   const { driver } = plan.settings;
   const cloud = driver === "aws";
   const volume = cloud && node.role === "postgresql";
@@ -39,26 +49,34 @@ export function convergeScript(plan: Plan, node: Node): string {
     ...(node.role !== "haproxy" && { ADDRESS: node.address, ETCD_ENDPOINTS: etcdEndpoints(plan) }),
     ...(node.role === "etcd" && { ETCD_MEMBERS: etcdMembers(plan) }),
     ...(node.role !== "etcd" && {
-      DATABASE: plan.settings.database.name,
       DATABASE_HOSTS: plan.postgresql.map(({ address }) => address).join(","),
     }),
     ...(node.role === "postgresql" && {
+      DATABASE: plan.settings.database.name,
       PGDATA: dataDirectory,
       PGBIN: binDirectory,
       SYNCHRONOUS: plan.settings.postgresql.synchronous,
       SUPERUSER_OPTIONS: superuserOptions,
+      PACKAGES: packagesOf(databasesOf(plan.settings)).join(" "),
+      // Each database may have to be made.
+      SQL_LIMIT: 30 + 5 * plan.settings.databases.length,
+    }),
+    ...(node.role === "haproxy" && {
+      POOLERS: poolers(poolerCounts(plan.settings))
+        .map(({ unit, sockets, use }) => `${unit}:${sockets}:${ports[use]}`)
+        .join(" "),
     }),
     ...(volume && { VOLUME_GIB: plan.settings.aws!.volume.size }),
   };
   const lines = [
     ...Object.entries(variables).map(([name, value]) => `${name}='${value}'`),
     reactionsInBash(node.role),
-    part("common"),
-    part("before"),
-    ...(cloud ? [part("cloud")] : []),
-    ...(volume ? [part("volume")] : []),
-    ...(node.role === "postgresql" ? [part("configuration")] : []),
-    part(node.role),
+    shaped("common"),
+    shaped("before"),
+    ...(cloud ? [shaped("cloud")] : []),
+    ...(volume ? [shaped("volume")] : []),
+    ...(node.role === "postgresql" ? [shaped("configuration"), shaped("packages")] : []),
+    shaped(node.role),
     "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
     "supersede /run/pgha-converge",
@@ -79,13 +97,13 @@ export interface Given {
 }
 
 /**
- * Standard input of the converge command: the script after its size in bytes, a line for each file, its content in base64, and one with
- * the checksum of all that the step is given (`givenSum`).
+ * Standard input of the converge command: the script after its size in bytes, each file after a line with its path, owner, mode and size
+ * in bytes, and a line with the checksum of all that the step is given (`givenSum`).
  * @param found another text has the step run again. It says nothing to the node
  */
 export function convergeInput({ script, files }: Given, sum: string, found: string): string {
-  const lines = files.map(
-    ({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.from(content).toString("base64")}\n`,
+  const staged = files.map(
+    ({ path, owner, mode, content }) => `${path} ${owner} ${mode} ${Buffer.byteLength(content)}\n${content}`,
   );
-  return `${Buffer.byteLength(script)}\n${script}${lines.join("")}SUM ${sum} ${found}\n`;
+  return `${Buffer.byteLength(script)}\n${script}${staged.join("")}SUM ${sum} ${found}\n`;
 }

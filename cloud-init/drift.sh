@@ -1,6 +1,6 @@
 #!/bin/bash
-# In what this node differs from what its last converge step left. Rendered before this part: UNITS, and on a database node DATABASE,
-# PATRONI and SUPERUSER_OPTIONS.
+# In what this node differs from what its last converge step left. Rendered before this part: UNITS, and on a database node PATRONI
+# and SUPERUSER_OPTIONS.
 #
 #   drift.sh               prints `converged SUM`, the checksum of what that step was given (`none`: it did not end), then a line for each
 #                          difference, fit to be read by people
@@ -60,7 +60,7 @@ configuration() {
 # What the database's owner may have taken away, or an older backup lacks.
 rights() {
   local said
-  said=$(PGOPTIONS=$SUPERUSER_OPTIONS runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d "$DATABASE" -f /etc/patroni/rights.sql 2>&1) ||
+  said=$(PGOPTIONS=$SUPERUSER_OPTIONS runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d postgres -f /etc/patroni/rights.sql 2>&1) ||
     said="the database cannot be used: $(sed -n 's/.*FATAL: *//p;s/.*ERROR: *//p' <<<"$said" | head -n 1)"
   [[ -z $said ]] || printf '%s\n' "$said"
 }

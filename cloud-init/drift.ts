@@ -1,5 +1,6 @@
 /** What tells whether a node is as its last converge step left it: for `up`, which then runs the step again, and `pgha status`. */
 import { createHash } from "node:crypto";
+import { poolerCounts } from "../settings/limits";
 import type { Node, Plan } from "../settings/plan";
 import { ports } from "../settings/ports";
 import type { File } from "./file";
@@ -49,9 +50,8 @@ export const givenSum = ({ script, files, secrets }: Shown) =>
 export function driftFiles(plan: Plan, node: Node): File[] {
   const { settings } = plan;
   const variables = {
-    UNITS: unitsOf(node.role, settings.clock).join(" "),
+    UNITS: unitsOf(node.role, settings.clock, poolerCounts(settings)).join(" "),
     ...(node.role === "postgresql" && {
-      DATABASE: settings.database.name,
       PATRONI: `https://${node.address}:${ports.patroni}`,
       SUPERUSER_OPTIONS: superuserOptions,
     }),

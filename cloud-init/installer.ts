@@ -2,16 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Role } from "../settings/roles";
-import { programs } from "./program";
+import { brief, programs } from "./program";
 
 const source = (name: string) => readFileSync(join(__dirname, name), "utf8");
-
-/** A script in bash or Python without its comments, docstrings and empty lines. */
-export const brief = (script: string) =>
-  script
-    .replace(/^ *"""[^]*?"""\n/gm, "")
-    .replace(/^ *#(?!!).*\n/gm, "")
-    .replace(/^\n/gm, "");
 
 const installer = source("install.sh");
 

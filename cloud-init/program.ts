@@ -8,6 +8,13 @@ export const programs = "/usr/local/lib/pgha";
 /** The text of one of the project's own programs for machines. @param path below `cloud-init` */
 export const program = (path: string) => readFileSync(join(__dirname, path), "utf8");
 
+/** A script in bash or Python without its comments, docstrings and empty lines. */
+export const brief = (script: string) =>
+  script
+    .replace(/^ *"""[^]*?"""\n/gm, "")
+    .replace(/^ *#(?!!).*\n/gm, "")
+    .replace(/^\n/gm, "");
+
 /**
  * A service's program as a file of its machine.
  * @param path below `cloud-init/services`

@@ -6,6 +6,7 @@ import { clusterOutputs, type ClusterOutputs } from "./outputs";
 import { Passwords } from "./passwords";
 import { Patroni } from "./patroni";
 import { Pki } from "./pki";
+import { loginRoles } from "../settings/databases";
 import { makePlan } from "../settings/plan";
 import { Proxy } from "./proxy";
 import type { Settings } from "../settings/schema";
@@ -35,7 +36,11 @@ export class PostgresCluster extends pulumi.ComponentResource {
     const plan = makePlan(settings);
     const childOpts = { parent: this };
 
-    const passwords = new Passwords(`${name}-passwords`, childOpts);
+    const passwords = new Passwords(
+      `${name}-passwords`,
+      { roles: loginRoles(settings).map((role) => role.name) },
+      childOpts,
+    );
     const pki = new Pki(`${name}-pki`, { plan }, childOpts);
     const { sshKey, bastionHostKey } = pki;
     const driver = makeDriver(name, { plan, sshKey, bastionHostKey, bastionKey }, this);

@@ -7,6 +7,8 @@ import { adminUser } from "../cloud-init/user-data";
 import type { Bastion, Endpoint, EndpointPorts, NodeMachine } from "./driver";
 import type { Passwords } from "./passwords";
 import type { Pki } from "./pki";
+import { databasesOf } from "../settings/databases";
+import { poolerCounts, type PoolerCounts } from "../settings/limits";
 import { clientPorts, type Node, type Plan } from "../settings/plan";
 import { ports, type ClientPort } from "../settings/ports";
 import type { Role } from "../settings/roles";
@@ -50,9 +52,13 @@ export interface ClusterOutput {
   /** Where its machines are, for commands that switch one off. */
   driver: Plan["settings"]["driver"];
   database: { name: string; owner: string; user: string };
+  /** Every database, the first one first, and who logs in to it with a password. */
+  databases: { name: string; owner: string; roles: string[] }[];
   clock: Plan["settings"]["clock"];
+  /** PgBouncers of each proxy. @default undefined: made by the release before, which had one */
+  poolers?: PoolerCounts;
   synchronous: "quorum" | "off";
-  /** MiB of WAL beyond which a replica gets no reads. */
+  /** MiB of WAL beyond which a replica gets no new reads. */
   maxReplicaLag: number;
   nodes: NodeOutput[];
   proxies: ProxyOutput[];
@@ -70,12 +76,18 @@ export interface ClusterOutputs {
   readUrl: pulumi.Output<string>;
   /** To the leader through PgBouncer: what an application should use. */
   pooledUrl: pulumi.Output<string>;
+  /** To the replicas through PgBouncer: what an application should use for reads that may be a little behind. */
+  pooledReadUrl: pulumi.Output<string>;
   /** As writeUrl, as the owner of the database: for migrations. */
   ownerUrl: pulumi.Output<string>;
+  /** Passwords of the roles that the settings declare, by role. @default undefined: none is declared that logs in */
+  rolePasswords?: pulumi.Output<Record<string, string>>;
   /** As pooledUrl, naming every proxy: libpq goes on to the next when one is gone. */
   dsn: pulumi.Output<string>;
   /** As readUrl, naming every proxy. */
   readDsn: pulumi.Output<string>;
+  /** As pooledReadUrl, naming every proxy. */
+  pooledReadDsn: pulumi.Output<string>;
   /** HAProxy's stats pages; log in as `pgha`. `/metrics` serves Prometheus. */
   statsUrls: pulumi.Output<string[]>;
   /** Password of the stats pages. */
@@ -149,7 +161,9 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     writeUrl: connect(passwords.user.password, one(user, "write")),
     readUrl: connect(passwords.user.password, one(user, "read")),
     pooledUrl: connect(passwords.user.password, one(user, "pooled")),
+    pooledReadUrl: connect(passwords.user.password, one(user, "pooledRead")),
     ownerUrl: connect(passwords.owner.password, one(owner, "write")),
+    ...(Object.keys(passwords.roles).length > 0 && { rolePasswords: rolePasswords(passwords, whenReady) }),
     dsn: connect(
       passwords.user.password,
       (password) => `${url(plan, user, password, all("pooled"))}&target_session_attrs=read-write&connect_timeout=2`,
@@ -157,6 +171,10 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     readDsn: connect(
       passwords.user.password,
       (password) => `${url(plan, user, password, all("read"))}&connect_timeout=2`,
+    ),
+    pooledReadDsn: connect(
+      passwords.user.password,
+      (password) => `${url(plan, user, password, all("pooledRead"))}&connect_timeout=2`,
     ),
     statsUrls: pulumi.output(all("stats").map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),
@@ -166,8 +184,10 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
       .apply(([nodes, bastion]) => ({
         name: plan.cluster,
         driver,
-        database,
+        database: { name: database.name, owner, user },
+        databases: databasesOf(plan.settings).map((one) => ({ name: one.name, owner: one.owner, roles: one.visitors })),
         clock,
+        poolers: poolerCounts(plan.settings),
         synchronous: postgresql.synchronous,
         maxReplicaLag: haproxy.maxReplicaLag,
         nodes,
@@ -183,14 +203,24 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
   };
 }
 
+const rolePasswords = ({ roles }: Passwords, whenReady: pulumi.Output<unknown>) =>
+  pulumi.secret(
+    pulumi
+      .all([
+        pulumi.all(Object.fromEntries(Object.entries(roles).map(([role, { password }]) => [role, password]))),
+        whenReady,
+      ])
+      .apply(([passwords]) => passwords),
+  );
+
 /** Where a client connects: the endpoint, or a proxy. */
 type Front = { host: string; ports: EndpointPorts };
 
 /** On Incus clients are on the host, and reach a proxy by its published ports. */
 function proxyOutput({ settings }: Plan, { name, address }: Node, index: number): ProxyOutput {
   if (settings.driver === "incus") return { name, host: "127.0.0.1", ports: clientPorts(settings, index) };
-  const { write, read, stats, pooled } = ports;
-  return { name, host: address, ports: { write, read, stats, pooled } };
+  const { write, read, stats, pooled, pooledRead } = ports;
+  return { name, host: address, ports: { write, read, stats, pooled, pooledRead } };
 }
 
 function nodeOutput(plan: Plan, pki: Pki, { node, machine }: NodeMachine): pulumi.Output<NodeOutput> {

@@ -5,7 +5,7 @@ import { rightsSql } from "../cloud-init/services/patroni/rights";
 import { clusterSql } from "../cloud-init/services/patroni/sql";
 import type { NodeMachine } from "./driver";
 import { roleNodes, type RoleArgs } from "./nodes";
-import type { Passwords } from "./passwords";
+import type { Password, Passwords } from "./passwords";
 
 export interface PatroniArgs extends RoleArgs {
   passwords: Passwords;
@@ -22,13 +22,11 @@ export class Patroni extends pulumi.ComponentResource {
   constructor(name: string, args: PatroniArgs, opts?: pulumi.ComponentResourceOptions) {
     super("pgha:index:Patroni", name, {}, opts);
     const { plan, passwords, etcd } = args;
+    const { owner, user, roles } = passwords;
     const sql = pulumi
-      .all([passwords.owner.password, passwords.owner.salt, passwords.user.password, passwords.user.salt])
-      .apply(([owner, ownerSalt, user, userSalt]) => {
-        const verifiers = {
-          owner: scramVerifier(owner, Buffer.from(ownerSalt, "base64")),
-          user: scramVerifier(user, Buffer.from(userSalt, "base64")),
-        };
+      .all([verifier(owner), verifier(user), pulumi.all(mapped(roles, verifier))])
+      .apply(([ofOwner, ofUser, ofRoles]) => {
+        const verifiers = { owner: ofOwner, user: ofUser, roles: ofRoles };
         return [clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
       });
     ({ machines: this.machines, ready: this.ready } = roleNodes(this, args, {
@@ -40,3 +38,9 @@ export class Patroni extends pulumi.ComponentResource {
     this.registerOutputs({ scope: plan.cluster });
   }
 }
+
+const verifier = ({ password, salt }: Password): pulumi.Output<string> =>
+  pulumi.all([password, salt]).apply(([word, grains]) => scramVerifier(word, Buffer.from(grains, "base64")));
+
+const mapped = <T, R>(record: Record<string, T>, make: (value: T) => R): Record<string, R> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, make(value)]));

@@ -1,7 +1,8 @@
+import { poolers, type Pooler } from "../cloud-init/services/pgbouncer/poolers";
 import { ownerOptions, superuserOptions } from "../cloud-init/services/patroni/session";
 import { ports } from "../settings/ports";
 import { tls } from "../settings/tls";
-import type { NodeOutput } from "../components/outputs";
+import type { ClusterOutput, NodeOutput } from "../components/outputs";
 import { nodesOf, type Cluster, type Known } from "./cluster";
 import { OpsError } from "./errors";
 import { quote } from "./process";
@@ -52,10 +53,24 @@ export const ownerSql = ({ facts }: Cluster, sql: string) => {
   return nodePsql(ownerOptions, ...plain, "-d", name, "-U", owner, "-c", sql);
 };
 
-/** Shell words that ask PgBouncer's console, one thing after the other; its own OS user may, without a password. */
-export const pgbouncerConsole = (...commands: string[]) =>
-  `runuser -u postgres -- psql -XAq --csv -h /var/run/postgresql -p ${ports.pooled} -U pgbouncer -d pgbouncer` +
-  commands.map((command) => ` -c ${quote(command)}`).join("");
+/** What a proxy of the release before has. */
+export const onePooler = { pooled: 1, pooledRead: 0 };
+
+/** The PgBouncers of each proxy; the one there was, on a cluster of the release before. */
+export const poolersOf = ({ poolers: counts = onePooler }: ClusterOutput): Pooler[] => poolers(counts);
+
+/**
+ * Shell words that ask the consoles of PgBouncers, one thing after the other; their own OS user may, without a password.
+ * @param seconds how long each has for its answers
+ */
+export const pgbouncerConsole = (asked: Pooler[], seconds: number, ...commands: string[]) =>
+  asked
+    .map(
+      ({ sockets, use }) =>
+        `timeout ${seconds} runuser -u postgres -- psql -XAq --csv -h ${sockets} -p ${ports[use]} -U pgbouncer -d pgbouncer` +
+        commands.map((command) => ` -c ${quote(command)}`).join(""),
+    )
+    .join(" && ");
 
 /** A member in Patroni's own view of the cluster (`GET /cluster`, Patroni 4.1). */
 export interface PatroniMember {

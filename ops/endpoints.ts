@@ -16,18 +16,20 @@ const fromHere = (cluster: Cluster, url: string) =>
 
 /** The endpoints of a cluster, in the order applications should consider them. */
 export function endpointsOf(cluster: Cluster): Endpoint[] {
-  const at = (use: string, output: "pooledUrl" | "writeUrl" | "readUrl" | "ownerUrl" | "dsn" | "readDsn") => ({
-    use,
-    url: fromHere(cluster, cluster.outputs[output]),
-    output,
-  });
+  const { outputs } = cluster;
+  type Url = "pooledUrl" | "pooledReadUrl" | "writeUrl" | "readUrl" | "ownerUrl" | "dsn" | "pooledReadDsn" | "readDsn";
+  // A cluster of the release before has no pooled read port.
+  const at = (use: string, output: Url) =>
+    outputs[output] === undefined ? [] : [{ use, url: fromHere(cluster, outputs[output]), output }];
   return [
-    at("pooled", "pooledUrl"),
-    at("write", "writeUrl"),
-    at("read", "readUrl"),
-    at("owner", "ownerUrl"),
-    at("all proxies, pooled", "dsn"),
-    at("all proxies, read", "readDsn"),
+    ...at("pooled", "pooledUrl"),
+    ...at("pooled read", "pooledReadUrl"),
+    ...at("write", "writeUrl"),
+    ...at("read", "readUrl"),
+    ...at("owner", "ownerUrl"),
+    ...at("all proxies, pooled", "dsn"),
+    ...at("all proxies, pooled read", "pooledReadDsn"),
+    ...at("all proxies, read", "readDsn"),
     ...cluster.outputs.statsUrls.map((url) => ({ use: "stats", url, output: "statsPassword" })),
   ];
 }

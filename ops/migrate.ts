@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { pgbouncerConsole, type Reached } from "./ask";
+import { pgbouncerConsole, poolersOf, type Reached } from "./ask";
 import { connectionOf, loginNamed, type Connection, type Place } from "./clients/connection";
 import { kindNamed, type Variables } from "./clients/kinds";
 import { nodesOf } from "./cluster";
@@ -36,8 +36,9 @@ export function migrationEnv(connection: Connection, kind: string): Variables {
  * @returns what went wrong, one line a proxy
  */
 export async function freshPools({ cluster, runner }: Reached): Promise<string[]> {
+  const reconnect = pgbouncerConsole(poolersOf(cluster.facts), 5, "RECONNECT");
   const asked = nodesOf(cluster, "haproxy").map(async ({ name }) => {
-    const { code, stderr, unreachable } = await runner.run(name, pgbouncerConsole("RECONNECT"));
+    const { code, stderr, unreachable } = await runner.run(name, reconnect);
     return code === 0 ? [] : [`${name}: ${unreachable ?? stderr.trim()}`];
   });
   return (await Promise.all(asked)).flat();

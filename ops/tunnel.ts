@@ -10,7 +10,7 @@ import { bastionAway, bastionName, writeSshFiles } from "./ssh";
 import { table } from "./table";
 
 /** A proxy's ports in the order in which they get local ones. */
-const uses = ["pooled", "write", "read", "stats"] as const satisfies ClientPort[];
+const uses = ["pooled", "write", "read", "stats", "pooledRead"] as const satisfies ClientPort[];
 
 /** A way for each connection that comes: `ssh -W` over the connection to the bastion that all of them share. */
 function forward(config: string, target: string, client: Socket): void {
@@ -95,7 +95,7 @@ export function formatTunnel(cluster: Cluster, proxies: ProxyOutput[]): string {
     `Ports of ${facts.name} on 127.0.0.1, through its bastion, until Ctrl-C:`,
     "",
     ...table(
-      ["PROXY", ...uses.map((use) => use.toUpperCase())],
+      ["PROXY", ...uses.map((use) => use.replace(/[A-Z]/, " $&").toUpperCase())],
       proxies.map(({ name, ports }) => [name, ...uses.map((use) => String(ports[use]))]),
     ),
     "",

@@ -35,7 +35,7 @@ async function measure(size: number, load: number): Promise<void> {
     name: "pgha-bench",
     nodes: { etcd: 3, postgresql: size, haproxy: 2 },
     network: { cidr: "10.91.0.0/24" },
-    ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632 },
+    ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632, pooledRead: 19732 },
   });
   try {
     await stack.init();

@@ -1,35 +1,29 @@
-/** `npm test [-- PART...]`: every check of the project, cheapest first, each with a time budget; closes with the counts. */
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/**
+ * `npm test [-- PART...]`: every check of the project, cheapest first, each with a time budget; closes with a table of what each took,
+ * and the counts.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkoutRoot, pulumiEnv } from "../ops/env";
 import { setup } from "./setup";
-
-interface Part {
-  name: string;
-  /** Seconds it may take before it is stopped and counts as failed. Generous: machines differ. */
-  budget: number;
-  command: string[];
-  /** Mocha counts its own tests; any other command is one test. */
-  counts: boolean;
-}
+import { add, runPart, table, type Counts, type Part, type Result } from "./test/part";
 
 const mocha = (files: string) => ["mocha", "--import=tsx", "--reporter", "test/reporter.cjs", files];
 
 const parts: Part[] = [
-  { name: "lint", budget: 180, command: ["eslint", "."], counts: false },
-  { name: "format", budget: 120, command: ["prettier", "--check", "."], counts: false },
-  { name: "floors", budget: 120, command: ["npm", "run", "--silent", "floors"], counts: false },
-  { name: "python", budget: 240, command: ["npm", "run", "--silent", "python"], counts: false },
-  { name: "types", budget: 180, command: ["tsc", "--noEmit"], counts: false },
-  { name: "unit", budget: 700, command: mocha("test/unit/**/*.test.ts"), counts: true },
-  { name: "engine", budget: 400, command: mocha("test/integration/*-engine.test.ts"), counts: true },
-  { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true },
+  // The longest first: those beside it fit in its time.
+  { name: "unit", budget: 700, command: mocha("test/unit/**/*.test.ts"), counts: true, beside: true },
+  { name: "lint", budget: 180, command: ["eslint", "."], counts: false, beside: true },
+  { name: "format", budget: 120, command: ["prettier", "--check", "."], counts: false, beside: true },
+  { name: "floors", budget: 120, command: ["npm", "run", "--silent", "floors"], counts: false, beside: true },
+  { name: "python", budget: 240, command: ["npm", "run", "--silent", "python"], counts: false, beside: true },
+  { name: "types", budget: 180, command: ["tsc", "--noEmit"], counts: false, beside: true },
+  { name: "engine", budget: 400, command: mocha("test/integration/*-engine.test.ts"), counts: true, beside: true },
+  { name: "report", budget: 300, command: mocha("test/integration/report.test.ts"), counts: true, beside: true },
+  { name: "catalogue", budget: 120, command: mocha("test/integration/catalogue.test.ts"), counts: true, beside: true },
+  { name: "volume", budget: 60, command: mocha("test/integration/volume.test.ts"), counts: true, beside: true },
   { name: "driver", budget: 300, command: mocha("test/integration/incus*.test.ts"), counts: true },
   { name: "haproxy", budget: 400, command: mocha("test/integration/haproxy*.test.ts"), counts: true },
-  { name: "catalogue", budget: 120, command: mocha("test/integration/catalogue.test.ts"), counts: true },
-  { name: "volume", budget: 60, command: mocha("test/integration/volume.test.ts"), counts: true },
   { name: "smallest", budget: 600, command: mocha("test/integration/smallest.test.ts"), counts: true },
   { name: "cluster", budget: 1500, command: mocha("test/integration/cluster.test.ts"), counts: true },
   { name: "upgrade", budget: 1200, command: mocha("test/integration/upgrade.test.ts"), counts: true },
@@ -46,49 +40,49 @@ async function main(wanted: string[]): Promise<number> {
     console.error(`No such part: ${unknown.join(", ")}. Parts: ${parts.map(({ name }) => name).join(", ")}.`);
     return 2;
   }
+  const started = Date.now();
   await setup();
-  const total = { passed: 0, failed: 0, skipped: 0 };
+  const chosen = parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
   const scratch = mkdtempSync(join(tmpdir(), "pgha-test-"));
+  let results: Result[];
   try {
-    for (const part of parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
-      const result = run(part, join(scratch, part.name));
-      total.passed += result.passed;
-      total.failed += result.failed;
-      total.skipped += result.skipped;
-    }
+    const beside = chosen.filter((part) => part.beside);
+    results = await sideBySide(beside, scratch);
+    for (const part of chosen.filter((part) => !part.beside))
+      results.push(await runPart(part, join(scratch, part.name), false));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const result of results) add(total, result);
+  console.log(`\n${table(results)}`);
+  console.log(`with the set-up ${((Date.now() - started) / 1000).toFixed(1)} s`);
   const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
   console.log(`\n${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed > 0 ? 1 : 0;
 }
 
-function run(part: Part, countsFile: string): { passed: number; failed: number; skipped: number } {
-  console.log(`\n== ${part.name} (at most ${part.budget} s)`);
-  writeFileSync(countsFile, "");
-  const started = Date.now();
-  const [command, ...args] = part.command;
-  const { status, signal, error } = spawnSync(command!, args, {
-    cwd: checkoutRoot,
-    env: { ...pulumiEnv(), PGHA_TEST_COUNTS: countsFile },
-    stdio: ["ignore", "inherit", "inherit"],
-    timeout: part.budget * 1000,
-  });
-  const ok = status === 0;
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const line of readFileSync(countsFile, "utf8").split("\n").filter(Boolean)) {
-    const { passed, failed, skipped } = JSON.parse(line) as typeof counts;
-    counts.passed += passed;
-    counts.failed += failed;
-    counts.skipped += skipped;
+/** As many at a time as there are processors; each shows what it printed when it ends, for people to read one after another. */
+async function sideBySide(list: Part[], scratch: string): Promise<Result[]> {
+  const whole = list.length > 1;
+  const waiting = [...list];
+  const running = new Set<string>();
+  const results: Result[] = [];
+  const worker = async () => {
+    for (let part = waiting.shift(); part; part = waiting.shift()) {
+      running.add(part.name);
+      if (whole) console.log(`.. ${part.name} begins; what it prints is shown at its end`);
+      results.push(await runPart(part, join(scratch, part.name), whole));
+      running.delete(part.name);
+    }
+  };
+  const alive = setInterval(() => whole && console.log(`.. running: ${[...running].join(", ")}`), 30_000);
+  try {
+    await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  } finally {
+    clearInterval(alive);
   }
-  if (!part.counts && ok) counts.passed = 1;
-  // A part that was stopped, crashed, or ran no test at all has failed even if no test said so.
-  if ((!ok || (part.counts && counts.passed === 0)) && counts.failed === 0) counts.failed = 1;
-  const why = ok ? "" : error ? `: ${error.message}` : signal ? `: ended by ${signal}` : `: exit code ${status}`;
-  console.log(`-- ${part.name}: ${ok ? "ok" : `FAILED${why}`} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
-  return counts;
+  return results;
 }
 
 main(process.argv.slice(2)).then(

@@ -49,7 +49,12 @@ export const timings = {
     layer: "HAProxy",
     means: "time to open a connection to PostgreSQL, and before it tries again",
   },
-  idleTimeout: { unit: "s", layer: "HAProxy", means: "life of a silent session" },
+  idleTimeout: {
+    unit: "s",
+    layer: "HAProxy",
+    kind: "or none",
+    means: "life of a silent session; 0: as long as TCP's keepalive finds both its ends alive (`peerTimeout`)",
+  },
   loginRetry: {
     unit: "s",
     layer: "PgBouncer",
@@ -103,7 +108,7 @@ const fast = {
   fall: 2,
   rise: 1,
   connectTimeout: 500,
-  idleTimeout: 3600,
+  idleTimeout: 0,
   loginRetry: 0.2,
   hold: 60,
   pause: 4,

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 
 /** One thing wrong with the settings: the key's path (without `pgha:`, others in full: `aws:region`) and what to write instead. */
 export interface Fault {
@@ -90,27 +90,21 @@ const deepest = (branches: Fault[][]): Fault[] => branches.sort((a, b) => depth(
 
 const depth = (faults: Fault[]) => Math.max(...faults.map(({ path }) => path.split(".").length));
 
+/** A node of the JSON schema of the settings. */
+type Node = z.core.JSONSchema.BaseSchema;
+
 /** Names of the settings that exist at a path. */
 function knownKeys(schema: z.ZodType, path: PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const step of path) at = shapeOf(at)?.[String(step)] ?? valueOf(at);
-  return Object.keys(shapeOf(at) ?? {});
+  const root: Node = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  const nodes = path.reduce<Node[]>((at, step) => forms(at).flatMap((node) => child(node, step)), [root]);
+  return [...new Set(forms(nodes).flatMap(({ properties }) => Object.keys(properties ?? {})))];
 }
 
-/** The keys of an object schema, looking through defaults, unions and transforms. */
-function shapeOf(type: unknown): Record<string, unknown> | undefined {
-  const node = type as {
-    shape?: Record<string, unknown>;
-    def?: { innerType?: unknown; in?: unknown; options?: unknown[] };
-  };
-  if (!node) return undefined;
-  if (node.shape) return node.shape;
-  const inner = [node.def?.innerType, node.def?.in, ...(node.def?.options ?? [])];
-  return inner.map((t) => t && shapeOf(t)).find(Boolean) as Record<string, unknown> | undefined;
-}
+/** Nodes with those that each of them may be instead. */
+const forms = (nodes: Node[]): Node[] => nodes.flatMap((node) => [node, ...forms(node.anyOf ?? [])]);
 
-/** What each value of a record is, looking through defaults. */
-function valueOf(type: unknown): unknown {
-  const def = (type as { def?: { innerType?: unknown; valueType?: unknown } } | undefined)?.def;
-  return def?.valueType ?? (def?.innerType && valueOf(def.innerType));
-}
+/** What is under a key of an object or a record, or in a list. */
+const child = (node: Node, step: PropertyKey): Node[] =>
+  [node.properties?.[String(step)] ?? node.additionalProperties, node.items].filter(
+    (inner): inner is Node => typeof inner === "object" && !Array.isArray(inner),
+  );

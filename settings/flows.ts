@@ -34,13 +34,16 @@ export function machineFlows({ clock }: Pick<Settings, "clock">): MachineFlow<Ro
     ...(witnessed ? [flow("etcd", "postgresql", ports.postgresql, "witnesses look for a sign of life")] : []),
     ...(witnessed ? [flow("etcd", "postgresql", ports.patroni, "witnesses look for a sign of life")] : []),
     flow("postgresql", "haproxy", ports.gate, "pools pause for a planned switchover"),
+    ...[ports.pooled, ports.pooledRead].map((port) =>
+      flow("haproxy", "haproxy", port, "cancels of clients that came to another proxy than their sessions"),
+    ),
   ];
 }
 
 /** Connections of clients, operators and a load balancer, none of which is one of the cluster's machines. */
 const outsideFlows = ({ driver }: Pick<Settings, "driver">): MachineFlow[] => [
   ...roles.map((to): MachineFlow => ({ from: "outside", to, port: ports.ssh, why: "operators and the converge step" })),
-  ...(["write", "read", "pooled", "stats"] as const).map((use): MachineFlow => ({
+  ...(["write", "read", "pooled", "pooledRead", "stats"] as const).map((use): MachineFlow => ({
     from: "outside",
     to: "haproxy",
     port: ports[use],
@@ -48,12 +51,14 @@ const outsideFlows = ({ driver }: Pick<Settings, "driver">): MachineFlow[] => [
   })),
   ...(driver === "aws"
     ? [
-        ...(["balancedWrite", "balancedRead", "balancedPooled"] as const).map((use): MachineFlow => ({
-          from: "outside",
-          to: "haproxy",
-          port: ports[use],
-          why: "clients of the load balancer",
-        })),
+        ...(["balancedWrite", "balancedRead", "balancedPooled", "balancedPooledRead"] as const).map(
+          (use): MachineFlow => ({
+            from: "outside",
+            to: "haproxy",
+            port: ports[use],
+            why: "clients of the load balancer",
+          }),
+        ),
         { from: "outside", to: "haproxy", port: ports.health, why: "health checks of the load balancer" } as const,
       ]
     : []),

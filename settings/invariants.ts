@@ -5,27 +5,12 @@ import { awsFaults } from "./aws/invariants";
 import { clientPorts, highestHost } from "./plan";
 import { roles } from "./roles";
 import type { Fault } from "./faults";
-import { reservedConnections } from "./limits";
+import { lookupConnections, mostPool, reservedConnections } from "./limits";
+import { databaseFaults } from "./database-faults";
+import { declaredPools } from "./databases";
 import { parameterFaults } from "./parameters/faults";
 import { readNumber } from "./parameters/numbers";
 import type { Settings, Surroundings } from "./schema";
-
-/**
- * Names that mean something else: to this project, in pg_hba.conf, or as SQL keywords that need quotes (PostgreSQL manual,
- * appendix "SQL Key Words", those reserved in PostgreSQL).
- */
-const reservedNames = new Set(
-  (
-    "postgres template0 template1 replicator rewind_user pgbouncer all replication sameuser samerole samegroup none " +
-    "analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column " +
-    "concurrently constraint create cross current_catalog current_date current_role current_schema current_time " +
-    "current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze " +
-    "from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like limit " +
-    "localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary public " +
-    "references returning right select session_user similar some symmetric system_user table tablesample then to " +
-    "trailing true union unique user using variadic verbose when where window with"
-  ).split(" "),
-);
 
 /**
  * Checks that concern more than one setting. All faults at once; empty when there is none.
@@ -42,7 +27,7 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
     );
   }
 
-  const { driver, nodes, machines, pool, postgresql, database } = settings;
+  const { driver, nodes, machines, pool, postgresql } = settings;
   if (nodes.etcd % 2 === 0) {
     const odd = nodes.etcd + 1;
     fault(
@@ -63,15 +48,27 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
     );
   }
 
-  const pooled = pool.size * nodes.haproxy;
+  // Beside the pool of the first database: what looks passwords up, and the pools of the others.
+  const others = lookupConnections * machines.haproxy.cpus + declaredPools(settings);
+  const pooled = (pool.size + others) * nodes.haproxy;
   // For each proxy one connection past PgBouncer, or its port 5000 would serve nobody.
   const free = postgresql.maxConnections - reservedConnections - nodes.haproxy;
   if (pooled > free) {
+    const most = Math.floor(free / nodes.haproxy) - others;
     fault(
       "pool.size",
-      `is ${pool.size} on each of ${nodes.haproxy} proxies = ${pooled} server connections, but ` +
-        `postgresql.maxConnections ${postgresql.maxConnections} leaves ${free} (${reservedConnections} are reserved, and one for each proxy's port 5000); ` +
-        `write ${Math.floor(free / nodes.haproxy)} or less, or raise postgresql.maxConnections`,
+      `is ${pool.size}, with ${others} for ${settings.databases.length > 0 ? "the pools of `databases` and " : ""}looking passwords up, on ` +
+        `each of ${nodes.haproxy} proxies = ${pooled} server connections, but postgresql.maxConnections ${postgresql.maxConnections} ` +
+        `leaves ${free} (${reservedConnections} are reserved, and one for each proxy's port 5000); ` +
+        `${most >= 1 ? `write ${most} or less` : "take less for `databases`"}, or raise postgresql.maxConnections`,
+    );
+  }
+  const room = mostPool(settings).pooledRead;
+  if (room < 1 || (pool.readSize ?? 1) > room) {
+    fault(
+      "pool.readSize",
+      `is ${pool.readSize ?? pool.size} on each of ${nodes.haproxy} proxies, for which a replica has no room; ` +
+        `${room < 1 ? "" : `write ${room} or less, or `}raise postgresql.maxConnections, which is ${postgresql.maxConnections}`,
     );
   }
   // Each backend needs a few MiB of its own beside the shared buffers (a quarter of memory): 2 MiB is a floor, not a budget.
@@ -123,17 +120,10 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
 
   faults.push(...(driver === "aws" ? awsFaults(settings, around.region) : incusFaults(settings)));
   if (driver === "aws" && around.given.includes("ports")) {
-    fault("ports", "is for driver incus only: on aws clients use 5000, 5001 and 6432; remove it");
+    fault("ports", "is for driver incus only: on aws clients use 5000, 5001, 6432 and 6433; remove it");
   }
 
-  for (const [key, value] of Object.entries(database)) {
-    if (reservedNames.has(value) || value.startsWith("pg_") || value.startsWith("pgha")) {
-      fault(`database.${key}`, `'${value}' is reserved; write another name`);
-    }
-  }
-  if (database.owner === database.user) {
-    fault("database.user", "must not be the owner: the application runs with fewer rights; write another name");
-  }
+  faults.push(...databaseFaults(settings));
   return faults;
 }
 

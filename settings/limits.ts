@@ -1,3 +1,4 @@
+import { declaredPools } from "./databases";
 import type { Source } from "./flows";
 import { ports } from "./ports";
 import type { Settings } from "./schema";
@@ -23,20 +24,60 @@ export const queueTime = loginTime;
  */
 export const strangers = 6000;
 
-type Sizes = Pick<Settings, "nodes" | "pool" | "postgresql">;
-
-/** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
-const share = ({ nodes, postgresql }: Omit<Sizes, "pool">) =>
-  Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
+/** Connections by which one PgBouncer looks passwords up, beside its pools. A lookup is one row of one table. */
+export const lookupConnections = 2;
 
 /**
- * What one proxy may open to one PostgreSQL: PgBouncer its pool; clients that come without it the rest, at least one; reads, which go
- * to standbys, both.
+ * Connections of the PgBouncers of a proxy to each database that a role has made by itself (`createDatabases`). They are in no other
+ * limit: such databases are those of tests, and come and go.
+ */
+export const madeConnections = 10;
+
+type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql" | "databases">;
+
+/** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
+const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
+  Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
+
+/** PgBouncer processes of a proxy, by what they are for. */
+export type PoolerCounts = Record<"pooled" | "pooledRead", number>;
+
+/** PgBouncer uses one core, so there is one for each core; for reads also one for each replica, which is its home (`homes.ts`). */
+export const poolerCounts = ({ machines, nodes }: Pick<Sizes, "machines" | "nodes">): PoolerCounts => ({
+  pooled: machines.haproxy.cpus,
+  pooledRead: Math.max(machines.haproxy.cpus, nodes.postgresql - 1),
+});
+
+/** Room that one proxy has for its pool, beside the pools of `databases`, its lookups and one connection of clients without it. */
+export const mostPool = (sizes: Sizes): PoolerCounts => {
+  const room = (poolers: number) => share(sizes) - declaredPools(sizes) - lookupConnections * poolers - 1;
+  const { pooled, pooledRead } = poolerCounts(sizes);
+  return { pooled: room(pooled), pooledRead: room(pooledRead) };
+};
+
+/** Server connections of the pools of a proxy. */
+const pools = (sizes: Sizes): PoolerCounts => {
+  const { size, readSize } = sizes.pool;
+  return { pooled: size, pooledRead: readSize ?? Math.min(size, mostPool(sizes).pooledRead) };
+};
+
+/**
+ * What one proxy may open to one PostgreSQL, to the leader or to a standby: its PgBouncers their pools and lookups, clients without
+ * them the rest, at least one.
  */
 export function serverConnections(sizes: Sizes) {
-  const [all, pool] = [share(sizes), sizes.pool.size];
-  return { pool, write: Math.max(1, all - pool), read: Math.max(1, all) };
+  const [size, most] = [pools(sizes), mostPool(sizes)];
+  const all = (use: keyof PoolerCounts) => share(sizes) - most[use] - 1 + size[use];
+  const rest = (use: keyof PoolerCounts) => Math.max(1, most[use] + 1 - size[use]);
+  return { pool: all("pooled"), write: rest("pooled"), pooledRead: all("pooledRead"), read: rest("pooledRead") };
 }
+
+/** What each PgBouncer of a proxy has of so many connections. */
+export const shareOf = (connections: number, use: keyof PoolerCounts, sizes: Sizes): number =>
+  Math.max(1, Math.floor(connections / poolerCounts(sizes)[use]));
+
+/** Server connections of each PgBouncer to the first database. */
+export const poolSize = (use: keyof PoolerCounts, sizes: Sizes): number => shareOf(pools(sizes)[use], use, sizes);
 
 /** Connections of one machine to a node's Patroni, which has a thread for each. */
 export const patroniPerSource = 16;
@@ -49,7 +90,9 @@ export const patroniPerSource = 16;
  * them all. A proxy has half as much again as its share, since after a reload HAProxy's old worker keeps its sessions for a while
  * beside those of the new one, and 20 that cancel a query.
  */
-export const perSource = (sizes: Omit<Sizes, "pool">): Partial<Record<number, Partial<Record<Source, number>>>> => ({
+export const perSource = (
+  sizes: Pick<Sizes, "nodes" | "postgresql">,
+): Partial<Record<number, Partial<Record<Source, number>>>> => ({
   [ports.ssh]: { outside: 100 },
   [ports.etcdClient]: { etcd: 100, postgresql: 100 },
   [ports.etcdPeer]: { etcd: 50 },

@@ -7,8 +7,14 @@ import type { Settings } from "./schema";
 
 /** Ports on 127.0.0.1 of the host that lead to the proxy with this index. The second proxy takes the neighbours. Incus only. */
 export function clientPorts(settings: Pick<Settings, "ports">, proxy: number): Record<ClientPort, number> {
-  const { write, read, stats, pooled } = settings.ports;
-  return { write: write + 2 * proxy, read: read + 2 * proxy, stats: stats + proxy, pooled: pooled + proxy };
+  const { write, read, stats, pooled, pooledRead } = settings.ports;
+  return {
+    write: write + 2 * proxy,
+    read: read + 2 * proxy,
+    stats: stats + proxy,
+    pooled: pooled + proxy,
+    pooledRead: pooledRead + proxy,
+  };
 }
 
 /** Where in a network on Incus each role's addresses begin: etcd1 is .11, postgresql1 .21, haproxy1 .31. */

@@ -9,6 +9,7 @@ export const ports = {
   read: 5001,
   stats: 7000,
   pooled: 6432,
+  pooledRead: 6433,
   /** The proxies' gate, for the database nodes only. */
   gate: 8009,
   /** The proxies' answers to a load balancer in front of them: whether a leader or a replica is behind them. */
@@ -17,10 +18,13 @@ export const ports = {
   balancedWrite: 5010,
   balancedRead: 5011,
   balancedPooled: 6442,
+  balancedPooledRead: 6443,
   /** On the proxies' loopback interface only: who leads, as HAProxy's checks ask it; where connections wait for a leader. */
   role: 8108,
   hold: 5009,
+  /** The first of those by which PgBouncer reaches replicas (`homes.ts`). */
+  homes: 5021,
 } as const;
 
 /** Uses a client has for a proxy. */
-export type ClientPort = "write" | "read" | "stats" | "pooled";
+export type ClientPort = "write" | "read" | "stats" | "pooled" | "pooledRead";

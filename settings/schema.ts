@@ -4,6 +4,7 @@ import { awsSettings, type AwsSettings } from "./sections/aws";
 import { certificates } from "./sections/certificates";
 import { clock } from "./sections/clock";
 import { database } from "./sections/database";
+import { databases } from "./sections/databases";
 import { haproxy } from "./sections/haproxy";
 import { machines } from "./sections/machines";
 import { network } from "./sections/network";
@@ -12,6 +13,7 @@ import { pool } from "./sections/pool";
 import { ports } from "./sections/ports";
 import { postgresql } from "./sections/postgresql";
 import { replacements } from "./sections/replaces";
+import { declaredRoles } from "./sections/roles";
 import { replaces, told, unlessAsked } from "./sections/types";
 
 /** A new section is a file in `sections/` and a line here. */
@@ -42,6 +44,8 @@ export const schema = z.strictObject({
   aws: awsSettings.optional().meta(told("what only a stack on AWS has: the next table.", { whole: true })),
   ports,
   database,
+  databases,
+  roles: declaredRoles,
   postgresql,
   pool,
   haproxy,

@@ -2,7 +2,7 @@ import { Client, type ClientConfig } from "pg";
 import type { Cluster } from "../ops/cluster";
 
 /** A port of the cluster that speaks SQL, and who logs in. */
-export type Door = "writeUrl" | "readUrl" | "pooledUrl" | "ownerUrl";
+export type Door = "writeUrl" | "readUrl" | "pooledUrl" | "pooledReadUrl" | "ownerUrl";
 
 /**
  * Connects as a careful application does: over TLS, the server's certificate checked against the stack's CA.

@@ -7,6 +7,8 @@ umask 077
 stage=$(mktemp -d /run/pgha-stage.XXXXXX)
 lock_holders=()
 leave() {
+  # Whatever ended this without a word of its own.
+  (($? == 0)) || [[ -n ${told:-} ]] || printf '%s: ended at: %s\n' "$NODE" "$BASH_COMMAND" >&2
   rm -rf "$stage"
   [[ -z ${lock_holders[*]} ]] || kill "${lock_holders[@]}" 2>/dev/null
 }
@@ -15,6 +17,7 @@ declare -A owner mode changed
 
 say() { printf '%s: %s\n' "$NODE" "$*"; }
 fail() {
+  told=1
   printf '%s: %s\n' "$NODE" "$*" >&2
   exit 1
 }
@@ -39,16 +42,18 @@ stage_file() {
   cat >"$stage$1"
 }
 
-# Files arrive on standard input, one line each: PATH OWNER MODE BASE64. So does the checksum of all that this step is given: SUM CHECKSUM.
+# Files arrive on standard input, each after a line of its own: PATH OWNER MODE SIZE, in bytes. So does the checksum of all that this step
+# is given: SUM CHECKSUM.
 stage_files() {
-  local path own mod data
+  local path own mod size
   # A pipe would be read byte by byte.
   cat >"$stage/.input"
-  while read -r path own mod data; do
+  while read -r path own mod size; do
     if [[ $path == SUM ]]; then given=$own; continue; fi
-    stage_file "$path" "$own" "$mod" < <(base64 -d <<<"$data")
+    head -c "$size" >"$stage/.file"
+    stage_file "$path" "$own" "$mod" <"$stage/.file"
   done <"$stage/.input"
-  rm "$stage/.input"
+  rm -f "$stage/.input" "$stage/.file"
 }
 
 # What is kept from step to step: `converged`, which drift.sh writes and reads, and `unfinished`, the paths of what a step has changed

@@ -59,7 +59,7 @@ forget_strangers() {
   known=$(jq -Rc 'split(",")' <<<"$DATABASE_HOSTS")
   names=$(members "[.members[] | select(.host | IN(${known}[]) | not) | .name] | join(\" \")") || return 0
   for name in $names; do
-    for what in "done" tried stopped; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done
+    for what in "done" tried stopped packages; do etcd_ctl del "/pgha/$CLUSTER/$what/$name" >/dev/null; done
   done
 }
 

@@ -7,10 +7,26 @@ haproxy_sees_leader() {
     awk -F, '$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {up++} END {exit up != 1}'
 }
 
-console=(runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 6432 -U pgbouncer -d pgbouncer)
-pgbouncer_admin() { "${console[@]}" -c "$1"; }
-open_console() { timeout "$1" "${console[@]}" -v ON_ERROR_STOP=1; }
+# each_pooler COMMAND...: for each PgBouncer of this proxy (POOLERS): what is asked at a console is asked at its.
+each_pooler() {
+  local one
+  for one in $POOLERS; do
+    IFS=: read -r pooler sockets port <<<"$one"
+    "$@"
+  done
+}
+console() { runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer "$@"; }
+pgbouncer_admin() { console -c "$1"; }
+open_console() { timeout "$1" runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer -v ON_ERROR_STOP=1; }
 pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
+
+# Whoever leads is asked for what PgBouncer asks it for. A proxy of the release before had it in the application's database.
+ask_leader() {
+  psql -XAtq -v ON_ERROR_STOP=1 "host=$DATABASE_HOSTS user=pgbouncer dbname=postgres target_session_attrs=read-write connect_timeout=2 \
+    sslmode=verify-full sslrootcert=/etc/pgha/tls/ca.crt sslcert=/etc/pgha/tls/node.crt sslkey=$stage/etc/pgha/tls/node.key" -c "$1"
+} 2>/dev/null
+passwords_known() { ask_leader "SELECT pgha.lookup('')" >/dev/null; }
+note_proxy() { ask_leader "SELECT pgha.note_proxy()" >/dev/null; }
 
 # A proxy may not speak to etcd.
 turn_lock=(hold_leader_lock pgbouncer)
@@ -23,6 +39,9 @@ converge() {
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
   make_user pgha-gate
   find_changes
+  if systemctl is-active --quiet pgbouncer && has_changed /etc/pgbouncer/pgbouncer.ini; then
+    wait_for 900 "the leader to have what PgBouncer looks passwords up by" passwords_known
+  fi
   install_machine
   if systemctl is-active --quiet haproxy; then
     if must reload haproxy || { must update haproxy && ! take_certificate; }; then
@@ -32,10 +51,8 @@ converge() {
       if known_node_leads; then in_turn reload_haproxy; else reload_haproxy; fi
     fi
   fi
-  if systemctl is-active --quiet pgbouncer; then
-    if must reload pgbouncer; then renew_connections RELOAD; fi
-    if must restart pgbouncer; then in_turn restart_idle_pgbouncer; fi
-  fi
+  take_poolers_away
+  each_pooler change_pooler
   # A first boot goes on elsewhere for longer than a change.
   local patience=900
   if systemctl is-active --quiet haproxy; then
@@ -43,12 +60,27 @@ converge() {
     if must restart haproxy; then in_turn restart_haproxy; fi
   fi
   start_service haproxy
-  start_service pgbouncer
+  each_pooler start_pooler
   converge_gate
-  wait_for 30 "PgBouncer to answer" pgbouncer_answers
+  each_pooler wait_for 30 "PgBouncer to answer" pgbouncer_answers
   wait_for "$patience" "HAProxy to see a leader" haproxy_sees_leader
+  wait_for "$patience" "the leader to note where this proxy looks passwords up" note_proxy
   change_authority
   say "haproxy sees the leader, pgbouncer answers"
+}
+
+change_pooler() {
+  systemctl is-active --quiet "$pooler" || return 0
+  if must reload pgbouncer; then renew_connections RELOAD; fi
+  if outdated "$pooler"; then in_turn restart_idle_pooler; fi
+}
+start_pooler() { start_service "$pooler"; }
+# Those of more cores than there are now.
+take_poolers_away() {
+  local file
+  for file in "$units"/pgbouncer-*.service; do
+    if [[ -e $file ]]; then switched_off "$(basename "$file" .service)" || true; fi
+  done
 }
 
 known_node_leads() {
@@ -67,8 +99,10 @@ reload_haproxy() {
   before=$(haproxy_pid)
   wait_for 60 "HAProxy's new worker" replace_worker "$before"
   soon 10 haproxy_sees_leader
-  renew_connections RECONNECT >/dev/null 2>&1 || true # one that does not run has no sessions
+  each_pooler reconnect_pooler
 }
+
+reconnect_pooler() { renew_connections RECONNECT >/dev/null 2>&1 || true; } # one that does not run has no sessions
 
 # By root, for one that still runs as its unit said before a change may be root's. HAProxy's master does not hear it while it starts.
 replace_worker() {
@@ -116,7 +150,7 @@ no_logins() {
   local row logins=0
   { printf 'SHOW POOLS;\nSHOW VERSION;\n' >&"$1"; } 2>/dev/null || return 0
   while IFS='|' read -r -a row -t 5 -u "$2" && [[ ${row[0]-} != PgBouncer* ]]; do
-    [[ ${row[0]-} != "$DATABASE" ]] || logins=$((logins + row[12]))
+    logins=$((logins + ${row[12]:-0}))
   done
   ((logins == 0))
 }
@@ -133,7 +167,7 @@ change_authority() {
   [[ -n ${comes_last:-} ]] || return 0
   wait_for 600 "every database node to take this proxy's new certificate" databases_take_new_certificate
   install_client_certificate
-  renew_connections RELOAD
+  each_pooler renew_connections RELOAD
 }
 databases_take_new_certificate() {
   local host said
@@ -147,33 +181,36 @@ databases_take_new_certificate() {
 
 # A restart cuts the sessions through HAProxy. PgBouncer's clients wait meanwhile, between two transactions, and notice nothing.
 restart_haproxy() {
-  if pause_pool; then
+  if pause_pools; then
     systemctl restart haproxy
     soon 10 haproxy_sees_leader
   else
     say "HAProxy runs on without its new limits: transactions through PgBouncer take longer than 5 s. \`pgha status\` says how to end that"
   fi
-  resume_pool
-}
-pause_pool() {
-  systemctl is-active --quiet pgbouncer || return 0
-  paused=1
-  # Whatever ends this script: nobody else would let the clients go on.
-  trap 'resume_pool; leave' EXIT
-  at_rest 1 5 "PAUSE $DATABASE" >/dev/null 2>&1
-}
-resume_pool() {
-  [[ -z ${paused:-} ]] || pgbouncer_admin "RESUME $DATABASE" >/dev/null 2>&1 || true
+  each_pooler resume_pool
   paused=
 }
+pause_pools() {
+  local failed=
+  # Whatever ends this script: nobody else would let the clients go on.
+  trap 'each_pooler resume_pool; leave' EXIT
+  each_pooler pause_pool
+  [[ -z $failed ]]
+}
+pause_pool() {
+  systemctl is-active --quiet "$pooler" || return 0
+  paused="${paused:-} $pooler "
+  at_rest 1 5 PAUSE >/dev/null 2>&1 || failed=1
+}
+resume_pool() { [[ ${paused:-} != *" $pooler "* ]] || pgbouncer_admin RESUME >/dev/null 2>&1 || true; }
 
 # A restart cuts its clients, and they are what it is there for: it waits for a time when there are none.
-restart_idle_pgbouncer() {
+restart_idle_pooler() {
   if [[ $(pgbouncer_admin 'SHOW CLIENTS' | awk -F'|' '$3 != "pgbouncer"' | wc -l) != 0 ]]; then
-    say "PgBouncer runs on without its new limits: it has clients. \`pgha status\` says how to end that"
+    say "$pooler runs on without its new limits: it has clients. \`pgha status\` says how to end that"
     return
   fi
-  systemctl restart pgbouncer
+  systemctl restart "$pooler"
   wait_for 30 "PgBouncer to answer" pgbouncer_answers
 }
 

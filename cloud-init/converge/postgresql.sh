@@ -6,9 +6,12 @@ patroni_url="https://$ADDRESS:8008"
 # Held by whoever switches over, `pgha switchover` too: Patroni forgets a first request for a second one.
 switchover_lock=/run/lock/pgha-switchover
 rest() { curl -fsS --max-time 5 --cacert /etc/pgha/tls/ca.crt --cert /etc/pgha/tls/node.crt --key /etc/pgha/tls/node.key "$@"; }
-# What a session of ours starts with (cloud-init/services/patroni/session.ts), and no statement in the log: there are verifiers in some.
+# What a session of ours starts with (cloud-init/services/patroni/session.ts), and no statement where others read it, in the log, in
+# statistics, among what runs, or in what a deadlock's report tells: there are verifiers in some.
 superuser_options="$SUPERUSER_OPTIONS $(printf -- '-c %s ' log_statement=none log_min_duration_statement=-1 \
-  log_min_duration_sample=-1 log_transaction_sample_rate=0 log_min_error_statement=panic pgaudit.log=none)"
+  log_min_duration_sample=-1 log_transaction_sample_rate=0 log_min_error_statement=panic track_activities=off \
+  debug_print_parse=off debug_print_rewritten=off debug_print_plan=off pgaudit.log=none \
+  pg_stat_statements.track=none pg_stat_statements.track_utility=off auto_explain.log_min_duration=-1)"
 sql() { PGOPTIONS=$superuser_options runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 "$@"; }
 
 # Waits until this node leads or streams. A copy of a database, and the replay of what was written meanwhile, take what they take: they
@@ -101,23 +104,38 @@ SQL
 rights_in_place() {
   local missing
   is_leader || return 0
-  missing=$(sql -d "$DATABASE" -f /etc/patroni/rights.sql 2>&1) && [[ -z $missing ]]
+  missing=$(sql -d postgres -f /etc/patroni/rights.sql 2>&1) && [[ -z $missing ]]
 }
 
 # The SQL of the cluster has been run by the leader and has reached this node.
 sql_in_place() {
   local have
-  have=$(sql -d "$DATABASE" -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && rights_in_place && return
+  have=$(sql -d postgres -c 'SELECT sha256 FROM pgha.converged' 2>/dev/null) && [[ $have == "$sql_hash" ]] && rights_in_place && return
   is_leader || return 1
+  all_have_packages || return
   # No application role before a standby confirms commits. (In strict quorum mode Patroni 4.1.5 bootstraps with
   # synchronous_standby_names 'ANY None (*)', which PostgreSQL refuses: until the first standby is listed it would
   # acknowledge commits alone.)
   [[ -n $have || $SYNCHRONOUS == off ]] || commits_wait_for_standby || return
   # A commit waits for the first standby; if this node loses its role meanwhile, the next leader runs the file.
-  PGOPTIONS=$superuser_options timeout 30 \
+  PGOPTIONS=$superuser_options timeout "$SQL_LIMIT" \
     runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -v sha256="$sql_hash" -d postgres -f /etc/patroni/cluster.sql >/dev/null 2>"$stage/.sql" ||
     return 1
 }
+
+sql_said() { sed -n 's/.*\(ERROR\|FATAL\): *//p' "$stage/.sql" 2>/dev/null | tail -n 1; }
+
+# Proxies of the release before look passwords up in the application's database until they have their new files. They wait for the SQL of
+# the cluster, and this waits for them: then what they used is taken away. A proxy that is not reached keeps it until the next `up`.
+leave_old_schema() {
+  old_schema || return 0
+  soon 300 old_schema_gone
+  old_schema_gone || say "database $DATABASE keeps the schema pgha of the release before: a proxy still has its old files"
+}
+old_schema() {
+  [[ $(sql -d "$DATABASE" -c "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgha' AND nspowner = to_regrole('postgres')") == 1 ]]
+}
+old_schema_gone() { sql_in_place && ! old_schema; }
 
 pending_restart() { [[ $(own_state '.pending_restart // false') == true ]]; }
 due() { [[ -n ${restart_patroni:-} ]] || pending_restart; }
@@ -255,6 +273,7 @@ converge() {
     /opt/patroni/bin/patroni --validate-config --ignore-listen-port "$copy/etc/patroni/patroni.yml" >"$stage/.patroni" 2>&1 ||
       fail "patroni refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.patroni")"
   fi
+  install_packages
   if [[ -n ${was_active:-} ]]; then try_parameters; fi
   sql_hash=$(sha256sum <"$stage/etc/patroni/cluster.sql" | cut -d' ' -f1)
   if [[ -z ${was_active:-} ]]; then
@@ -272,6 +291,7 @@ converge() {
     if must reload patroni; then systemctl reload patroni; fi
   fi
   follow
+  note_packages
   install_client_certificate
   if [[ -n ${was_active:-} ]]; then take_up_new_etcd; fi
   wait_for 120 "a leader that is to stay" no_stranger_leads
@@ -280,8 +300,12 @@ converge() {
     wait_for 60 "Patroni to see the cluster's configuration" dynamic_in_place
     wait_for 60 "Patroni to take up the cluster's configuration" taken_up
   fi
+  # Before restarts, which take their time: proxies wait for it, and what needs a restart comes after it.
+  if [[ -n ${was_active:-} ]] && is_leader; then sql_in_place || true; fi
   restart_when_due
   forget_strangers
-  wait_for 120 "roles and database to be in place" sql_in_place
+  soon $((90 + SQL_LIMIT)) sql_in_place
+  sql_in_place || give_up "roles and databases are not as the settings have them. PostgreSQL said: $(sql_said)"
+  leave_old_schema
   say "$(own_state .role) on timeline $(own_state '.timeline // empty' || true)"
 }

@@ -3,6 +3,7 @@
  * `Record<ServiceName, ...>`, which does not compile while one is missing.
  */
 import type { Switches } from "../../settings/clocks";
+import type { PoolerCounts } from "../../settings/limits";
 import type { Role } from "../../settings/roles";
 import { etcd } from "./etcd/record";
 import { gate } from "./gate/record";
@@ -23,12 +24,10 @@ const all = Object.entries(services) as [ServiceName, Service][];
 export const possibleServices = (role: Role): [ServiceName, Service][] =>
   all.filter(([, service]) => service.role === role);
 
-/** Units of the services that a node of a role may have. */
-export const possibleUnits = (role: Role): string[] => possibleServices(role).map(([, { unit }]) => unit);
-
 /** journalctl's options for what the daemons of a role write. PostgreSQL writes to the journal of Patroni, which starts it. */
 export const journalOf = (role: Role): string =>
-  possibleUnits(role)
+  possibleServices(role)
+    .flatMap(([, { unit, further }]) => [unit, ...(further ? [`${unit}-*`] : [])])
     .map((unit) => `-u ${unit}`)
     .join(" ");
 
@@ -36,8 +35,10 @@ export const journalOf = (role: Role): string =>
 export const servicesOf = (role: Role, clock: Switches): [ServiceName, Service][] =>
   possibleServices(role).filter(([, { on }]) => on?.(clock) ?? true);
 
-/** Units of those. */
-export const unitsOf = (role: Role, clock: Switches): string[] => servicesOf(role, clock).map(([, { unit }]) => unit);
+/** Units of those, of which a proxy may have so many PgBouncers. */
+export const unitsOf = (role: Role, clock: Switches, counts: PoolerCounts): string[] =>
+  servicesOf(role, clock).flatMap(([, { unit, further }]) => [unit, ...(further?.(counts) ?? [])]);
 
 /** The service of a unit; undefined: it is none of ours. */
-export const serviceOf = (unit: string): ServiceName | undefined => all.find(([, { unit: its }]) => its === unit)?.[0];
+export const serviceOf = (unit: string): ServiceName | undefined =>
+  all.find(([, { unit: its, further }]) => its === unit || (further && unit.startsWith(`${its}-`)))?.[0];

@@ -1,12 +1,15 @@
 /** What a service is: the one place that says everything there is one of. */
 import type { Switches } from "../../settings/clocks";
+import type { PoolerCounts } from "../../settings/limits";
 import type { ports } from "../../settings/ports";
 import type { Role } from "../../settings/roles";
 
 /** A daemon of ours on the machines of a role. What it is made of is rendered beside its record (`files.ts`). */
 export interface Service {
-  /** Its systemd unit. */
+  /** Its systemd unit; the first of them, when it is several processes. */
   unit: string;
+  /** Units of the others, each `UNIT-SOMETHING`. @default none */
+  further?(counts: PoolerCounts): string[];
   role: Role;
   /** Whether a cluster with this clock has it. One that it no longer has is taken off its machines. @default always */
   on?(clock: Switches): boolean;

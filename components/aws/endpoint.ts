@@ -12,6 +12,14 @@ import { tagsOf } from "./tags";
 /** What clients use the endpoint for. */
 type Use = keyof typeof endpointPorts;
 
+/** How names of target groups end. AWS takes 32 characters, of which the cluster's name may have 20. */
+const groupSuffix: Record<Use, string> = {
+  write: "to-write",
+  read: "to-read",
+  pooled: "to-pooled",
+  pooledRead: "to-pooled-r",
+};
+
 export interface AwsEndpointArgs {
   plan: Plan;
   network: AwsNetwork;
@@ -95,7 +103,7 @@ export class AwsEndpoint extends pulumi.ComponentResource {
     const group = new aws.lb.TargetGroup(
       name,
       {
-        name: `${plan.cluster}-to-${use}`,
+        name: `${plan.cluster}-${groupSuffix[use]}`,
         port,
         protocol: "TCP",
         vpcId: network.vpcId,

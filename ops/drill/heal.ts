@@ -1,7 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { NodeOutput } from "../../components/outputs";
 import type { Clock } from "../../settings/clocks";
+import type { PoolerCounts } from "../../settings/limits";
 import type { Role } from "../../settings/roles";
+import { onePooler } from "../ask";
 import { messageOf, OpsError } from "../errors";
 import { unitsOf } from "../../cloud-init/services";
 import { setClockBack } from "./faults/clock";
@@ -14,9 +16,13 @@ import type { World } from "./world";
 const bootLimit = 90;
 
 /** Shell that undoes all that a fault can leave inside a machine, and says what it found. */
-export function healScript(role: Role, clock: Pick<Clock, "pause" | "witness">): string {
+export function healScript(
+  role: Role,
+  clock: Pick<Clock, "pause" | "witness">,
+  counts: PoolerCounts = onePooler,
+): string {
   // Not waited for: etcd is up only when a majority of its members is.
-  const start = unitsOf(role, clock).map(
+  const start = unitsOf(role, clock, counts).map(
     (unit) => `case $(systemctl show -P ActiveState ${unit}) in
   inactive | failed) systemctl start --no-block ${unit}; echo "${unit} was down" ;;
 esac`,
@@ -46,9 +52,13 @@ async function healNode(world: World, node: NodeOutput): Promise<string[]> {
   const undone = await world.power.on(node);
   const { runner } = world.reached;
   for (const deadline = Date.now() + bootLimit * 1000; ; await pause(500)) {
-    const { code, stdout, stderr, unreachable } = await runner.run(node.name, healScript(node.role, world.clock), {
-      timeout: 20_000,
-    });
+    const { code, stdout, stderr, unreachable } = await runner.run(
+      node.name,
+      healScript(node.role, world.clock, world.reached.cluster.facts.poolers),
+      {
+        timeout: 20_000,
+      },
+    );
     if (code === 0) {
       undone.push(...stdout.split("\n").filter(Boolean), ...(await world.power.restoreDisk(node)));
       return undone;

@@ -61,7 +61,7 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
   }
   if (node.lag !== null && node.lag > cluster.maxReplicaLag * mib) {
     said.push(
-      `is ${Math.round(node.lag / mib)} MiB behind, over the limit of ${cluster.maxReplicaLag} MiB: it gets no reads`,
+      `is ${Math.round(node.lag / mib)} MiB behind, over the limit of ${cluster.maxReplicaLag} MiB: it gets no new reads`,
     );
   }
   if (node.replayPaused) said.push("has its replay paused; pg_wal_replay_resume() ends it");
@@ -102,7 +102,11 @@ function proxy(node: ProxyNode, status: Status): string[] {
   if (!node.pgbouncer) said.push("PgBouncer does not answer");
   else {
     if (node.pgbouncer.paused.length > 0) said.push(`PgBouncer holds ${node.pgbouncer.paused.join(", ")} by PAUSE`);
-    const { clients, longestWait } = node.pgbouncer;
+    const { clients, longestWait, servers, full, idleInTransaction } = node.pgbouncer;
+    if (full.length > 0 && idleInTransaction > 0) {
+      const held = `${idleInTransaction} of ${servers.active} are held by sessions that are idle in a transaction`;
+      said.push(`PgBouncer has no connection left to ${full.join(", ")}: ${held}`);
+    }
     if (longestWait >= longWait)
       said.push(`${clients.waiting} clients wait for a connection, one for ${longestWait} s already`);
   }

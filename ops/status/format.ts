@@ -1,6 +1,7 @@
 import { styleText } from "node:util";
 import { bytes, table } from "../table";
 import type { DatabaseNode, EtcdNode, FailedLogins, ProxyNode, Status } from "./model";
+import { howToEnd, transactionHead, transactionRow } from "./transactions";
 
 /** The status as one screen of text. @param colour mark problems for a terminal */
 export function formatStatus(status: Status, failed: FailedLogins, colour = false): string {
@@ -45,6 +46,9 @@ export function formatStatus(status: Status, failed: FailedLogins, colour = fals
       status.proxies.map((node) => proxyRow(node)),
     ),
     "",
+    ...(status.transactions.length > 0
+      ? [...table(transactionHead, status.transactions.map(transactionRow)), ...howToEnd(status), ""]
+      : []),
     certificates,
     ...logins(failed),
     ...verdict,

@@ -2,16 +2,19 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { ReachedNodes } from "../ask";
 import { exitCode } from "../errors";
 import { formatStatus } from "./format";
+import { hopsOf } from "./hops";
 import { failedLogins } from "./logins";
 import type { Status } from "./model";
 import { probeAll } from "./probe";
-import { readStatus } from "./read";
+import { inTheWay, readStatus } from "./read";
 
 export type { DatabaseNode, Status } from "./model";
 
-/** Looks at every node of a cluster, once. */
-export async function getStatus({ cluster, runner }: ReachedNodes): Promise<Status> {
-  return readStatus(cluster.stack, cluster.facts, await probeAll(cluster, runner));
+/** Looks at every node of a cluster, once; and once more at proxies through which transactions have come that are in the way. */
+export async function getStatus(reached: ReachedNodes): Promise<Status> {
+  const { cluster, runner } = reached;
+  const probes = await probeAll(cluster, runner);
+  return readStatus(cluster.stack, cluster.facts, probes, await hopsOf(reached, inTheWay(probes)));
 }
 
 /** Waits until a cluster is whole, for so many seconds at most. @returns how it was at the last look */

@@ -127,7 +127,7 @@ export function summarise(failures: Failure[], through: Session[], nodes: NodeOu
 }
 
 /** A name that a client has chosen, so that it does no harm on a terminal. */
-const plain = (name: string) => {
+export const plain = (name: string) => {
   const safe = name.replaceAll(/[^\x20-\x7e]/g, "?");
   return safe.length > 40 ? `${safe.slice(0, 40)}...` : safe;
 };

@@ -14,6 +14,8 @@ export interface Status {
   switchover: { from: string | null; to: string | null; at: string | null } | null;
   /** Settings by which commits are acknowledged earlier than the cluster promises. */
   earlyCommits: EarlyCommits[];
+  /** Transactions that have been open for more than 60 s, or that others wait for, the oldest first: ten of a node at most. */
+  transactions: Transaction[];
   database: DatabaseNode[];
   etcd: EtcdNode[];
   /** Members of etcd as it knows them, those without a machine among them. Empty: nobody tells. */
@@ -29,6 +31,24 @@ export interface Status {
   warnings: string[];
   /** Not a problem, but something is still to be done. */
   notes: string[];
+}
+
+export interface Transaction {
+  node: string;
+  pid: number;
+  role: string | null;
+  database: string | null;
+  /** `active`, `idle in transaction`, `idle in transaction (aborted)`, ... */
+  state: string;
+  /** How long it has been open, and for how long its session has been in that state. */
+  seconds: number;
+  stateSeconds: number;
+  /** Sessions that wait for a lock of it. */
+  heldUp: number;
+  /** The client's address, as far as it is known; null: on the node itself. */
+  client: string | null;
+  /** The proxy whose PgBouncer it comes by; null: past PgBouncer. */
+  proxy: string | null;
 }
 
 /** Logins that PostgreSQL and PgBouncer have refused within the last hour. */
@@ -110,10 +130,15 @@ export interface ProxyNode extends Reachable {
      */
     oldWorkers: { pid: number; seconds: number }[] | null;
   } | null;
+  /** All PgBouncers of the proxy together. */
   pgbouncer: {
     version: string | null;
     clients: { active: number; waiting: number };
     servers: { active: number; idle: number };
+    /** Server connections that are held by sessions which idle in a transaction, for more than 2 s. */
+    idleInTransaction: number;
+    /** Databases for which all its server connections are in use. */
+    full: string[];
     /** How long the client that has waited longest for a server connection has been waiting, seconds. */
     longestWait: number;
     /** Databases held by PAUSE. */

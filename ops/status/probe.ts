@@ -3,10 +3,11 @@ import { servicesOf, unitsOf, type ServiceName } from "../../cloud-init/services
 import { tls } from "../../settings/tls";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import type { Known } from "../cluster";
-import { etcdctl, etcdEndpoint, patroniCurl, pgbouncerConsole, superuserSql } from "../ask";
+import { etcdctl, etcdEndpoint, onePooler, patroniCurl, pgbouncerConsole, poolersOf, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
+import { transactionQuestions } from "./open";
 
 /** What the commands of a probe printed, by section; a section is missing when its command failed. */
 export type Sections = Map<string, string>;
@@ -23,7 +24,8 @@ const marker = "@@pgha";
 
 /** What PostgreSQL is asked in one session, as JSON. */
 const databaseQuestions = (database: string) =>
-  `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}))`;
+  `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}), ` +
+  `'open', (${transactionQuestions.open}), 'idle', (${transactionQuestions.idle}))`;
 
 /** How long a daemon, and psql beside it, may take to answer, seconds. Less is not a sign of trouble on a machine that is busy. */
 const patience = 5;
@@ -35,7 +37,9 @@ const longTransactions = (database: string) => `SELECT coalesce(json_agg(t), '[]
   ORDER BY xact_start LIMIT 5) t`;
 
 /** Those that started before their units were written: `outdated` in cloud-init/converge/common.sh, which leaves them running. */
-const outdated = `cd /etc/systemd/system && for s in haproxy pgbouncer; do
+const outdated = (
+  cluster: ClusterOutput,
+) => `cd /etc/systemd/system && for s in ${["haproxy", ...poolersOf(cluster).map(({ unit }) => unit)].join(" ")}; do
   started=$(systemctl show --timestamp=unix -P ExecMainStartTimestamp $s)
   for f in $s.service $s.service.d/pgha.conf; do
     [ ! -e $f ] || [ "$(stat -c %Y $f)" -le "\${started#@}" ] || echo $s
@@ -63,16 +67,16 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
     postgresql: `timeout ${patience} ${superuserSql(databaseQuestions(database.name))}`,
   }),
   guard: () => ({}),
-  haproxy: () => ({
+  haproxy: (_, cluster) => ({
     version: "haproxy -v | head -n 1",
     stat: `echo 'show stat' | timeout ${patience} socat -t ${patience} - /run/haproxy/admin.sock`,
     workers: `echo 'show proc' | timeout ${patience} socat -t ${patience} - /run/haproxy/master.sock`,
-    outdated,
+    outdated: outdated(cluster),
   }),
-  pgbouncer: () => ({
-    pools: `timeout ${patience} ${pgbouncerConsole("SHOW POOLS")}`,
-    paused: `timeout ${patience} ${showPaused}`,
-    pgbouncer: `timeout ${patience} ${pgbouncerConsole("SHOW VERSION")}`,
+  pgbouncer: (_, cluster) => ({
+    pools: pgbouncerConsole(poolersOf(cluster), patience, "SHOW POOLS"),
+    paused: showPaused(cluster, patience),
+    pgbouncer: pgbouncerConsole(poolersOf(cluster).slice(0, 1), patience, "SHOW VERSION"),
   }),
   gate: () => ({}),
 };
@@ -82,16 +86,17 @@ const questions = (node: NodeOutput, cluster: ClusterOutput): Questions => ({
   certificate: `cat ${tls.client}`,
   disk: "df --output=pcent,target / /var/lib/etcd /var/lib/postgresql | tail -n +2 | sort -u",
   differences: driftProgram,
-  units: `for u in ${unitsOf(node.role, cluster.clock).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
+  units: `for u in ${unitsOf(node.role, cluster.clock, cluster.poolers ?? onePooler).join(" ")}; do echo "$u $(systemctl is-active $u)"; done`,
   ...Object.fromEntries(
     servicesOf(node.role, cluster.clock).flatMap(([name]) => Object.entries(asked[name](node, cluster))),
   ),
 });
 
+export const probeScript = (node: NodeOutput, cluster: ClusterOutput) => scriptOf(questions(node, cluster));
+
 /** The script that answers all questions in one round. The commands run at once, so one that hangs delays no other. */
-export function probeScript(node: NodeOutput, cluster: ClusterOutput): string {
-  const sections = Object.entries(questions(node, cluster));
-  const start = sections.map(
+export function scriptOf(asked: Questions): string {
+  const start = Object.entries(asked).map(
     ([name, command]) => `{ ${command}; } >"$d/${name}" 2>/dev/null </dev/null || rm "$d/${name}" &`,
   );
   return [

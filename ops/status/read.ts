@@ -7,8 +7,10 @@ import { earlyCommits, type EarlyCommits } from "./commits";
 import { parseCsv } from "./csv";
 import { readMembers } from "./members";
 import type { Certificate, DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
-import { pausedPools } from "./paused";
+import type { Hop, Seen } from "./hops";
+import { fullPools, pausedPools } from "./paused";
 import type { Probe } from "./probe";
+import { heldAt, withClients, type Open } from "./transactions";
 
 /** `GET /patroni` of Patroni 4.1, as far as it is used here. */
 interface PatroniAnswer {
@@ -27,9 +29,19 @@ interface PatroniAnswer {
 interface PostgresqlAnswer {
   transactions: NonNullable<DatabaseNode["longTransactions"]>;
   commits: EarlyCommits[];
+  open: Open[];
+  idle: Seen[];
 }
 
 const postgresqlAnswer = ({ sections }: Probe) => parseJson<PostgresqlAnswer>(sections.get("postgresql") ?? "");
+
+const idleSessions = (probes: Probe[]) => probes.flatMap((probe) => postgresqlAnswer(probe)?.idle ?? []);
+
+/** Sessions whose way is worth knowing. */
+export const inTheWay = (probes: Probe[]): Seen[] => [
+  ...probes.flatMap((probe) => postgresqlAnswer(probe)?.open ?? []),
+  ...idleSessions(probes),
+];
 
 /** etcd 3.6, `etcdctl endpoint status -w json`. */
 type EtcdStatus = {
@@ -37,7 +49,13 @@ type EtcdStatus = {
 }[];
 
 /** Makes the picture of a cluster from what its nodes answered. */
-export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[], now = new Date()): Status {
+export function readStatus(
+  stack: string,
+  cluster: ClusterOutput,
+  probes: Probe[],
+  hops: Hop[] = [],
+  now = new Date(),
+): Status {
   const views = probes.flatMap((probe) => parseJson<PatroniCluster>(probe.sections.get("cluster") ?? "") ?? []);
   const view = views.find((candidate) => Array.isArray(candidate.members)) ?? withoutEtcd(probes);
   const members = new Map((view?.members ?? []).map((member) => [member.name, member]));
@@ -53,10 +71,13 @@ export function readStatus(stack: string, cluster: ClusterOutput, probes: Probe[
     paused: view?.pause === true,
     switchover: readSwitchover(of("etcd")),
     earlyCommits: readEarlyCommits(of("postgresql"), leader?.name, cluster),
+    transactions: probes
+      .flatMap((probe) => withClients(probe.node.name, postgresqlAnswer(probe)?.open ?? [], hops))
+      .sort((a, b) => b.seconds - a.seconds),
     database: of("postgresql").map((probe) => readDatabase(probe, members.get(probe.node.name))),
     etcd,
     etcdMembers: readMembers(of("etcd"), etcd),
-    proxies: of("haproxy").map(readProxy),
+    proxies: of("haproxy").map((probe) => readProxy(probe, heldAt(probe.node.name, idleSessions(probes), hops))),
     certificates: probes
       .flatMap((probe) => readCertificate(probe, now))
       .sort((a, b) => a.days - b.days || a.node.localeCompare(b.node, "en", { numeric: true })),
@@ -157,7 +178,7 @@ function readEtcd(probe: Probe): EtcdNode {
   };
 }
 
-function readProxy(probe: Probe): ProxyNode {
+function readProxy(probe: Probe, idleInTransaction: number): ProxyNode {
   const base = reach(probe);
   const stat = probe.sections.get("stat");
   const pools = probe.sections.get("pools");
@@ -169,7 +190,8 @@ function readProxy(probe: Probe): ProxyNode {
           row.pxname === backend && !["BACKEND", "FRONTEND"].includes(row.svname!) && row.status!.startsWith("UP"),
       )
       .map((row) => row.svname!);
-  const own = parseCsv(pools ?? "").filter((row) => row.database !== "pgbouncer");
+  // Each PgBouncer's answer begins with the names of its columns.
+  const own = parseCsv(pools ?? "").filter((row) => !["database", "pgbouncer"].includes(row.database!));
   const sum = (column: string) => own.reduce((total, row) => total + Number(row[column] ?? 0), 0);
   const version = (section: string, pattern: RegExp) => pattern.exec(probe.sections.get(section) ?? "")?.[1] ?? null;
   return {
@@ -189,6 +211,8 @@ function readProxy(probe: Probe): ProxyNode {
             version: version("pgbouncer", /PgBouncer (\d[\d.]*\d)/),
             clients: { active: sum("cl_active"), waiting: sum("cl_waiting") },
             servers: { active: sum("sv_active"), idle: sum("sv_idle") },
+            idleInTransaction,
+            full: fullPools(probe.sections.get("paused") ?? "", pools),
             longestWait: Math.max(0, ...own.map((row) => Number(row.maxwait ?? 0))),
             paused: pausedPools(probe.sections.get("paused") ?? ""),
           },

@@ -1,4 +1,4 @@
-import { pgbouncerConsole, type Reached } from "../ask";
+import { pgbouncerConsole, poolersOf, type Reached } from "../ask";
 import { nodesOf } from "../cluster";
 import { pausedPools, showPaused } from "../status/paused";
 
@@ -8,14 +8,14 @@ import { pausedPools, showPaused } from "../status/paused";
  * @returns what was found, one line each
  */
 export async function resumePools({ cluster, runner }: Reached): Promise<string[]> {
+  const ask = showPaused(cluster.facts, 2);
   const found = nodesOf(cluster, "haproxy").map(async ({ name }) => {
-    const held = pausedPools((await runner.run(name, `timeout 2 ${showPaused}`)).stdout);
+    const held = pausedPools((await runner.run(name, ask)).stdout);
     if (held.length === 0) return [];
     // The one for all of them and those for single ones are different things to PgBouncer; it complains of what is not paused.
-    const resume = pgbouncerConsole("RESUME", ...held.map((database) => `RESUME "${database}"`));
-    const left = pausedPools(
-      (await runner.run(name, `timeout 2 ${resume} >/dev/null 2>&1; timeout 2 ${showPaused}`)).stdout,
-    );
+    const commands = ["RESUME", ...held.map((database) => `RESUME "${database}"`)];
+    const resume = poolersOf(cluster.facts).map((one) => `${pgbouncerConsole([one], 2, ...commands)} >/dev/null 2>&1`);
+    const left = pausedPools((await runner.run(name, [...resume, ask].join("; "))).stdout);
     const now = left.length === 0 ? "it was resumed" : "it could not be resumed";
     return [`${name}: PgBouncer still held ${held.join(", ")} by PAUSE; ${now}`];
   });

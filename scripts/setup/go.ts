@@ -42,6 +42,8 @@ export function goBuild(go: string, { module, packages, ldflags = "", into }: Go
         "-mod=mod",
         "-trimpath",
         "-buildvcs=false",
+        // Nobody debugs them; to leave that out of every package, and not only of the result, takes a seventh of the time away.
+        "-gcflags=all=-dwarf=false",
         "-ldflags",
         `-s -w ${ldflags}`,
         "-o",

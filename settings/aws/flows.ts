@@ -32,11 +32,16 @@ export interface Rule {
   why: string;
 }
 
-const { write, read, pooled, stats } = ports;
+const { write, read, pooled, pooledRead, stats } = ports;
 /** What the endpoint offers. The stats pages are each proxy's own, and not for clients. */
-export const endpointPorts = { write, read, pooled };
+export const endpointPorts = { write, read, pooled, pooledRead };
 /** Where the endpoint hands each use on to the proxies. Who reaches these could pass for any client: only the endpoint does. */
-export const balancedPorts = { write: ports.balancedWrite, read: ports.balancedRead, pooled: ports.balancedPooled };
+export const balancedPorts = {
+  write: ports.balancedWrite,
+  read: ports.balancedRead,
+  pooled: ports.balancedPooled,
+  pooledRead: ports.balancedPooledRead,
+};
 
 /** Every connection that a cluster with these settings needs. */
 export function flows(settings: Pick<Settings, "aws" | "clock">): Flow[] {

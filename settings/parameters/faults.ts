@@ -25,6 +25,19 @@ export function parameterFaults(parameters: Parameters): Fault[] {
   });
 }
 
+/** What is wrong with a parameter of one database or role; undefined: it can be set there. */
+export function sessionParameterFault(name: string, value: string): string | undefined {
+  const known = knownName(name);
+  const context = known === undefined ? undefined : catalogue.parameters[known]!.context;
+  if (context !== undefined && context !== "user" && context !== "superuser") {
+    return "is not for one database or role; write it as postgresql.parameters";
+  }
+  if (/_preload_libraries$/i.test(name)) return "loads code into every session; write it as postgresql.parameters";
+  if (/^(session_authorization|role|session_replication_role)$/i.test(name))
+    return "makes a session another one's; remove it";
+  return faultOf(name, value);
+}
+
 function faultOf(name: string, text: string): string | undefined {
   const known = knownName(name);
   const parameter = known === undefined ? undefined : catalogue.parameters[known]!;

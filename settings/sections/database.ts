@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { identifier, told, unlessAsked } from "./types";
+import { extensionNames, identifier, told, unlessAsked } from "./types";
 
 export const database = z
   .strictObject({
@@ -18,5 +18,23 @@ export const database = z
         change: unlessAsked("a new role is made; the old one stays, but cannot log in any more"),
       }),
     ),
+    extensions: extensionNames.meta(
+      told(
+        "extensions in it, by the names that `CREATE EXTENSION` has for them: [Databases and roles](databases.md).",
+        {
+          example: "[pg_trgm, pgcrypto]",
+        },
+      ),
+    ),
+    createDatabases: z
+      .boolean()
+      .optional()
+      .meta(
+        told(
+          "whether its owner may make further databases and reach them, as `prisma migrate dev` and the test runners of Django and " +
+            "Rails do.",
+          { otherwise: "true on `incus`, false on `aws`" },
+        ),
+      ),
   })
   .prefault({});

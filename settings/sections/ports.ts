@@ -15,5 +15,6 @@ export const ports = z
     read: port.default(5501).meta(told("the same for reads; then 5503, 5505.")),
     stats: port.default(7500).meta(told("HAProxy's stats page; then 7501, 7502.")),
     pooled: port.default(6432).meta(told("PgBouncer; then 6433, 6434.")),
+    pooledRead: port.default(6532).meta(told("PgBouncer for reads; then 6533, 6534.")),
   })
   .prefault({});

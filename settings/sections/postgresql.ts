@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { count, restarts, told } from "./types";
+import { count, parameterValues, restarts, told } from "./types";
 
 export const postgresql = z
   .strictObject({
@@ -18,11 +18,7 @@ export const postgresql = z
       .boolean()
       .default(true)
       .meta(told("refuse writes rather than run without a synchronous standby (`synchronous_mode_strict`).")),
-    parameters: z
-      .record(
-        z.string(),
-        z.union([z.string(), z.number(), z.boolean()], { error: "must be text, a number, true or false" }),
-      )
+    parameters: parameterValues
       .default({})
       .meta(
         told(

@@ -29,6 +29,15 @@ export const identifier = z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/, {
   error: "must be a plain SQL identifier: lower-case letters, digits and _, 63 characters at most",
 });
 
+/** Parameters of PostgreSQL by their own names. */
+export const parameterValues = z.record(
+  z.string(),
+  z.union([z.string(), z.number(), z.boolean()], { error: "must be text, a number, true or false" }),
+);
+
+/** Extensions by the names that `CREATE EXTENSION` has for them. Which there are says `settings/extensions.ts`. */
+export const extensionNames = z.array(z.string()).default([]);
+
 /** Name of an EC2 instance type, "m7i.large". */
 export const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, {
   error: ({ input }) => `is '${String(input)}', which is not an EC2 instance type; write one like m7i.large`,

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { formatExtensions, readExtensions } from "../../scripts/catalogue/extensions";
 import { formatCatalogue, readCatalogue } from "../../scripts/catalogue/read";
 import { ThrowAwayServer } from "../../scripts/catalogue/server";
 import { lineDiff } from "../../scripts/summary/lines";
@@ -81,11 +82,16 @@ describe("the catalogue of PostgreSQL's parameters", function () {
   before(() => server.start());
   after(() => server.remove());
 
-  it("is what `npm run catalogue` makes of the image", async () => {
-    const name = `settings/catalogue/postgresql-${catalogue.version}.json`;
-    const kept = readFileSync(join(__dirname, "../..", name), "utf8");
-    const difference = lineDiff(kept, formatCatalogue(await readCatalogue(server)));
-    assert.equal(difference.length, 0, `${difference.join("\n")}\nRun npm run catalogue, and read git diff`);
+  it("is what `npm run catalogue` makes of the image, and so is that of extensions", async () => {
+    const made = {
+      [`postgresql-${catalogue.version}.json`]: formatCatalogue(await readCatalogue(server)),
+      "extensions.json": formatExtensions(await readExtensions(server)),
+    };
+    for (const [name, text] of Object.entries(made)) {
+      const kept = readFileSync(join(__dirname, "../../settings/catalogue", name), "utf8");
+      const difference = lineDiff(kept, text);
+      assert.equal(difference.length, 0, `${difference.join("\n")}\nRun npm run catalogue, and read git diff`);
+    }
   });
 
   it("judges the table of good and bad values as PostgreSQL does when it starts", async () => {

@@ -9,6 +9,7 @@ import { machinesOf, type Machines } from "../../simulator/machines";
 import { rightsChecks } from "./support/rights";
 import { promised } from "./support/promised";
 import { securityChecks } from "./support/security";
+import { sessionChecks } from "./support/sessions";
 import { serviceChecks } from "./support/service";
 import { query } from "../../simulator/sql";
 import { incus, TestStack, until } from "../../simulator/stack";
@@ -19,7 +20,7 @@ const stack = new TestStack("test-cluster", {
   driver: "incus",
   name: "pgha-test",
   network: { cidr: "10.89.0.0/24" },
-  ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432 },
+  ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432, pooledRead: 16532 },
 });
 
 describe("a cluster of the default size", function () {
@@ -74,6 +75,7 @@ describe("a cluster of the default size", function () {
   });
 
   serviceChecks(() => machines);
+  sessionChecks(() => machines);
   // First: it looks for secrets in the journals, and those after it carry keys about.
   securityChecks(stack, () => machines);
   rightsChecks(stack, () => machines);
@@ -127,10 +129,10 @@ describe("a cluster of the default size", function () {
       const started = () => machines.on("postgresql1", "systemctl show -P ExecMainStartTimestamp patroni");
       const before = await started();
       await stack.up();
-      const ports = { etcd: [2379, 2380], postgresql: [8008, 5432], haproxy: [7000, 6432] };
+      const ports = { etcd: [2379, 2380], postgresql: [8008, 5432], haproxy: [7000, 6432, 6433] };
       for (const { name, address, role } of machines.cluster.nodes) {
         for (const port of ports[role]) {
-          const dialect = [5432, 6432].includes(port) ? "-starttls postgres" : "";
+          const dialect = [5432, 6432, 6433].includes(port) ? "-starttls postgres" : "";
           const pair = "-cert /etc/pgha/tls/node.crt -key /etc/pgha/tls/node.key";
           const days = await machines.on(
             name,

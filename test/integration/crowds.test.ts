@@ -16,7 +16,7 @@ const stack = new TestStack("test-crowds", {
   driver: "incus",
   name: "pgha-crowds",
   network: { cidr },
-  ports: { write: 20500, read: 20501, stats: 20700, pooled: 20632 },
+  ports: { write: 20500, read: 20501, stats: 20700, pooled: 20632, pooledRead: 20732 },
 });
 
 /** How many stand silently at each door. */

@@ -15,7 +15,7 @@ const stack = new TestStack("test-drill", {
   driver: "incus",
   name: "pgha-drill",
   network: { cidr: "10.92.0.0/24" },
-  ports: { write: 18500, read: 18501, stats: 18700, pooled: 18632 },
+  ports: { write: 18500, read: 18501, stats: 18700, pooled: 18632, pooledRead: 18732 },
 });
 
 describe("drills", function () {

@@ -7,12 +7,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
-import { reservedConnections } from "../../settings/limits";
+import { lookupConnections, reservedConnections } from "../../settings/limits";
 import { ports } from "../../settings/ports";
 import { tls } from "../../settings/tls";
 import { until } from "../../simulator/stack";
 import { plan as makePlan } from "../unit/support/settings";
-import { HaproxyStage, onLoopback, primary, refused, replica, type ClientState } from "./support/haproxy-stage";
+import {
+  HaproxyStage,
+  lagging,
+  onLoopback,
+  primary,
+  refused,
+  replica,
+  type ClientState,
+} from "./support/haproxy-stage";
 
 /** Seconds a connection is held here. */
 const hold = 10;
@@ -22,7 +30,7 @@ const plan = onLoopback(
   makePlan({
     clock: { preset: "fast", hold },
     nodes: { haproxy: 1 },
-    postgresql: { maxConnections: places + 50 + reservedConnections },
+    postgresql: { maxConnections: places + 50 + lookupConnections + reservedConnections },
   }),
 );
 const { clock } = plan.settings;
@@ -188,6 +196,14 @@ describe("a reload of HAProxy", function () {
       await pause(1000);
       for (const client of [other, write]) await goesOn(client);
     });
+  });
+
+  it("cuts nobody on a replica that has come to lag, neither in an old worker", async () => {
+    const both = await bothSides(two, ports.read);
+    await says(two, refused, lagging);
+    await pause(1000 * (soon + 1));
+    for (const client of both) await goesOn(client);
+    await cut(both, await says(two, refused, { state: "stopped", role: "demoted" }));
   });
 
   it("cuts nobody while Patroni is silent, and as soon as another leads", async () => {

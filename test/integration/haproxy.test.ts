@@ -5,10 +5,20 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { detectionWindow } from "../../settings/clocks";
-import { reservedConnections, silence } from "../../settings/limits";
+import { homes } from "../../settings/homes";
+import { lookupConnections, reservedConnections, silence } from "../../settings/limits";
 import { ports } from "../../settings/ports";
+import { until } from "../../simulator/stack";
 import { plan as makePlan } from "../unit/support/settings";
-import { HaproxyStage, onLoopback, primary, refused, replica, type ClientState } from "./support/haproxy-stage";
+import {
+  HaproxyStage,
+  lagging,
+  onLoopback,
+  primary,
+  refused,
+  replica,
+  type ClientState,
+} from "./support/haproxy-stage";
 
 /** Seconds a connection is held here: longer than the 4 s that HAProxy gives a Lua program to compute. */
 const hold = 5;
@@ -18,7 +28,7 @@ const made = makePlan({
   clock: { preset: "fast", hold },
   nodes: { haproxy: 1 },
   pool: { maxClients: 2500 },
-  postgresql: { maxConnections: places + 50 + reservedConnections },
+  postgresql: { maxConnections: places + 50 + lookupConnections + reservedConnections },
   machines: { postgresql: { memory: 8192 } },
 });
 const plan = onLoopback(made);
@@ -34,7 +44,7 @@ describe("HAProxy before a played cluster", function () {
   const stage = new HaproxyStage("pgha-haproxy-test", plan);
   const [one, two, three] = ["postgresql1", "postgresql2", "postgresql3"] as const;
   const { state, wait, says, run } = stage;
-  const connect = (port?: number) => stage.connect(port);
+  const connect = (port?: number, from?: string) => stage.connect(port, from);
 
   /** A new client is served by this node. */
   async function serves(node: string, seconds = soon): Promise<string> {
@@ -131,10 +141,141 @@ describe("HAProxy before a played cluster", function () {
       await postgresql(two, "up");
     });
 
-    it("until it says that it lags too far behind", async () => {
+    it("that has come to lag too far behind; new ones go elsewhere, and come again when it keeps up", async () => {
       const client = await reads(two);
-      const since = await says(two, refused, { state: "running", role: "replica that lags" });
-      assert.ok((await cut(client, since)) < soon);
+      await says(two, refused, lagging);
+      await pause(1000 * soon);
+      const source = await addressOf(two, { now: three });
+      assert.equal((await state(client)).ended, null);
+      await says(two, refused, replica);
+      await settlesFor(source, two);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("when all lag, too, while new ones go to the leader", async () => {
+      const client = await reads(two);
+      for (const node of [two, three]) await says(node, refused, lagging);
+      await settlesFor("127.2.0.1", one);
+      assert.equal((await state(client)).ended, null);
+    });
+
+    it("until it is promoted, goes under, or its PostgreSQL starts anew", async () => {
+      for (const [status, body] of [
+        [200, primary(2)],
+        [refused, { state: "stopped", role: "demoted" }],
+        [refused, { state: "crashed", role: "replica" }],
+        [refused, { state: "starting", role: "replica" }],
+      ] as const) {
+        for (const before of [replica, lagging]) {
+          await says(two, refused, replica);
+          const client = await reads(two);
+          await says(two, refused, before);
+          await pause(1000 * soon);
+          const since = await says(two, status, body);
+          assert.ok((await cut(client, since)) < soon, JSON.stringify(body));
+        }
+        await scene();
+        await settlesOn(one);
+      }
+    });
+
+    it("and sends none to one that comes back and does not keep up yet", async () => {
+      const source = await addressOf(two);
+      await says(two, refused, { state: "stopped", role: "replica" });
+      await settlesFor(source, three);
+      await says(two, refused, lagging);
+      await pause(1000 * aWhile);
+      assert.equal(await readsFrom(source), three);
+      await says(two, refused, replica);
+      await settlesFor(source, two);
+    });
+
+    /** Who serves reads from this address. */
+    async function readsFrom(source: string): Promise<string | null | undefined> {
+      return (await wait(await connect(ports.read, source), "served", soon))?.node;
+    }
+    async function settlesFor(source: string, node: string): Promise<void> {
+      const deadline = Date.now() + 1000 * (soon + aWhile);
+      for (let found; (found = await readsFrom(source)) !== node;)
+        assert.ok(Date.now() < deadline, `${found} serves, not ${node}`);
+    }
+    /** An address from which reads go to this node by rights. @param now the node that they go to, as it is away */
+    async function addressOf(node: string, { now = node } = {}): Promise<string> {
+      const [source] = [...byRights].find(([, served]) => served === node) ?? assert.fail(`no address has ${node}`);
+      await settlesFor(source, now);
+      return source;
+    }
+    /** Who serves reads from each address while nothing is wrong. */
+    const byRights = new Map<string, string>();
+    before(async () => {
+      await scene();
+      await settlesFor("127.2.0.1", two).catch(() => settlesFor("127.2.0.1", three));
+      for (let number = 1; number <= 40; number++)
+        byRights.set(`127.3.0.${number}`, (await readsFrom(`127.3.0.${number}`))!);
+    });
+
+    it("by the client's address: always the same, a part of them each, and those of no other when one is lost", async () => {
+      const now = async () => Promise.all([...byRights.keys()].map(readsFrom));
+      const expected = [...byRights.values()];
+      assert.deepEqual([...new Set(expected)].sort(), [two, three]);
+      await systemctl("restart");
+      await settlesOn(one);
+      await pause(500);
+      assert.deepEqual(await now(), expected);
+      await postgresql(three, "down");
+      await pause(1000 * soon);
+      assert.deepEqual([...new Set(await now())], [two]);
+      await postgresql(three, "up");
+      await pause(1000 * soon);
+      assert.deepEqual(await now(), expected);
+    });
+  });
+
+  describe("has a home for each replica, at which PgBouncer meets it", () => {
+    const [first, second] = homes(plan).map(({ port }) => port);
+    /** Who serves there; null: nobody. */
+    async function at(port: number): Promise<string | null | undefined> {
+      const name = `home${++count}`;
+      await stage.do("connect", name, port, 1, "127.0.0.1");
+      return (await wait(name, "served", soon))?.node;
+    }
+    let count = 0;
+    const who = async () => Promise.all([at(first!), at(second!)]);
+    async function become(expected: string[]): Promise<void> {
+      const deadline = Date.now() + 1000 * (soon + aWhile);
+      let found: unknown;
+      while (String((found = await who())) !== String(expected))
+        assert.ok(Date.now() < deadline, `${String(found)}, not ${String(expected)}`);
+    }
+
+    it("whoever leads", async () => {
+      await become([three, two]);
+      await says(one, refused, replica);
+      await says(two, 200, primary(2));
+      await become([one, three]);
+      await says(two, refused, replica);
+      await says(three, 200, primary(3));
+      await become([one, two]);
+    });
+
+    it("or, when it is away, the same other one each time; the leader when none is left", async () => {
+      await become([three, two]);
+      await postgresql(two, "down");
+      await become([three, three]);
+      await postgresql(three, "down");
+      await become([one, one]);
+      await postgresql(two, "up");
+      await become([two, two]);
+      await postgresql(three, "up");
+      await become([three, two]);
+    });
+
+    it("or, when it lags, the other one; the leader when both do", async () => {
+      await become([three, two]);
+      await says(two, refused, lagging);
+      await become([three, three]);
+      await says(three, refused, lagging);
+      await become([one, one]);
     });
   });
 
@@ -288,7 +429,30 @@ describe("HAProxy before a played cluster", function () {
         assert.ok(node === two || ended, "is served or told, not forgotten");
       }
       await settlesOn(two);
-      assert.equal((await stuck()).trim(), "0");
+      // One that has just begun has no end yet either.
+      await until("none to be stuck", 5, async () => (await stuck()).trim() === "0");
+    });
+  });
+
+  describe("when a client's machine vanishes", () => {
+    const gone = "127.9.9.9";
+    afterEach(() => run("nft delete table inet gone"));
+    const sessions = async () => Number(await statistics('$1 == "primary" && $2 == "BACKEND" {print $5}'));
+
+    it("finds that out by TCP's keepalive, and keeps who is merely silent", async () => {
+      const silent = await serves(one);
+      const lost = await stage.connect(ports.write, gone);
+      await wait(lost, "served", soon);
+      const before = await sessions();
+      await run(`nft 'add table inet gone; add chain inet gone out { type filter hook output priority 0; }
+        add rule inet gone out ip daddr ${gone} drop; add rule inet gone out ip saddr ${gone} drop'`);
+      // The first probe, three more a second apart, and as much for a busy machine.
+      const deadline = Date.now() + 2 * (clock.peerTimeout / 2 + 4000);
+      while ((await sessions()) !== before - 1) {
+        assert.ok(Date.now() < deadline, `${await sessions()} sessions of ${before}`);
+        await pause(100);
+      }
+      assert.equal((await state(silent)).ended, null);
     });
   });
 

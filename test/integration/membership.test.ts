@@ -12,7 +12,7 @@ const stack = new TestStack("test-membership", {
   name: "pgha-members",
   nodes: { etcd: 3, postgresql: 2, haproxy: 1 },
   network: { cidr: "10.98.0.0/24" },
-  ports: { write: 17500, read: 17501, stats: 17700, pooled: 17632 },
+  ports: { write: 17500, read: 17501, stats: 17700, pooled: 17632, pooledRead: 17732 },
 });
 
 /** Seconds until the cluster is whole, from when `up` begins. */

@@ -127,7 +127,7 @@ describe("mistakes", function () {
     const deeds: [string, string, RegExp][] = [
       ["ALTER ROLE app PASSWORD 'other'", "postgres", /role app has another password/],
       ["REVOKE CONNECT ON DATABASE app FROM app", "postgres", /role app may not connect/],
-      ["DROP SCHEMA pgha CASCADE", "app", /PgBouncer cannot look passwords up/],
+      ["DROP SCHEMA pgha CASCADE", "postgres", /PgBouncer cannot look passwords up/],
       [
         "DROP SCHEMA public CASCADE; CREATE SCHEMA public AUTHORIZATION app_owner",
         "app",

@@ -11,7 +11,7 @@ const stack = new TestStack("test-smallest", {
   name: "pgha-small",
   nodes: { etcd: 3, postgresql: 2, haproxy: 1 },
   network: { cidr: "10.90.0.0/24" },
-  ports: { write: 25500, read: 25501, stats: 27500, pooled: 26432 },
+  ports: { write: 25500, read: 25501, stats: 27500, pooled: 26432, pooledRead: 26532 },
 });
 
 describe("the smallest cluster", function () {

@@ -12,13 +12,14 @@ import { underLoad } from "./support/under-load";
 import { complaints, validation } from "../../simulator/validation";
 
 /** The last commit of the release before. */
-const release = "d21b95c0a5f9788029cf060862febfecbc5bc74a";
+const release = "d22661b7c8d4a83567f68e75b1dc780175133613";
 
+const ports = { write: 19500, read: 19501, stats: 19700, pooled: 19632 };
 const stack = new TestStack("test-upgrade", {
   driver: "incus",
   name: "pgha-upgrade",
   network: { cidr: "10.96.0.0/24" },
-  ports: { write: 19500, read: 19501, stats: 19700, pooled: 19632 },
+  ports,
 });
 
 const git = (...args: string[]) => spawnSync("git", args, { cwd: checkoutRoot, encoding: "utf8" });
@@ -54,6 +55,7 @@ describe("a cluster of the release before", function () {
 
   it("gets this release by one up: no transaction on the pooled port fails, nothing is lost", async function () {
     if (!old) this.skip();
+    stack.set({ ports: { ...ports, pooledRead: 19732 } }); // which the one before does not know
     const said = await underLoad(stack, () => stack.up(), { checkout: old });
     assert.doesNotMatch(said, /Instance.*(replace|delete)/);
   });

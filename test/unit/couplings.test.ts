@@ -92,7 +92,6 @@ describe("programs use the cluster's ports:", () => {
     [postgresql, /https:\/\/\$ADDRESS:(\d+)/, "patroni"],
     [etcd, /^own_client="https:\/\/\$ADDRESS:(\d+)/, "etcdClient"],
     [etcd, /^own_peer="https:\/\/\$ADDRESS:(\d+)/, "etcdPeer"],
-    [haproxy, /-p (\d+) -U pgbouncer/, "pooled"],
   ];
   for (const [path, pattern, name] of uses)
     it(`${name} in ${path}, ${pattern.source}`, () => assert.equal(number(path, pattern), ports[name]));

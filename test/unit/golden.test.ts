@@ -70,7 +70,17 @@ describe("golden files", function () {
       key: "pgha:pool",
       value: { size: 60 },
       // HAProxy's places for PgBouncer, in all and at each node, and so those that are left for others.
-      added: { "haproxy/etc/pgbouncer/pgbouncer.ini": 2, "haproxy/etc/haproxy/haproxy.cfg": 5 },
+      added: {
+        ...Object.fromEntries(
+          ["haproxy1", "haproxy2"].flatMap((proxy) =>
+            ["pgbouncer", "pgbouncer-read", "pgbouncer-read-2"].map((name) => [
+              `${proxy}/etc/pgbouncer/${name}.ini`,
+              2,
+            ]),
+          ),
+        ),
+        "haproxy/etc/haproxy/haproxy.cfg": 7,
+      },
     },
     {
       what: "a parameter of PostgreSQL",

@@ -1,8 +1,10 @@
 import { hasPause } from "../../../settings/clocks";
+import { poolerCounts } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 import { unit, type File } from "../../file";
 import { hardened } from "../../hardening";
+import { poolers, socketOf } from "../pgbouncer/poolers";
 import { programFile, programs } from "../../program";
 import { tls } from "../../../settings/tls";
 
@@ -16,17 +18,18 @@ export const gateUser = "pgha-gate";
  * clock has no pause.
  */
 export function gateFiles(plan: Plan, node: Node): File[] {
-  const { clock, database, pool } = plan.settings;
+  const { clock, pool } = plan.settings;
   if (!hasPause(clock)) return [];
   const config = {
     listen: [node.address, ports.gate],
     tls: { ca: tls.ca, cert: tls.server, key: tls.key },
-    database: database.name,
     limit: clock.pause,
     wait: pool.mode !== "session",
     nodes: Object.fromEntries(plan.postgresql.map(({ name, address }) => [name, address])),
     user: gateUser,
-    pgbouncer: `/var/run/postgresql/.s.PGSQL.${ports.pooled}`,
+    pgbouncer: poolers(poolerCounts(plan.settings))
+      .filter(({ use }) => use === "pooled")
+      .map(socketOf),
     haproxy: "/run/haproxy/admin.sock",
     holds: clock.hold > 0,
     role: ["127.0.0.1", ports.role],

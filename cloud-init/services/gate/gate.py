@@ -3,12 +3,12 @@
 
 Database nodes ask for it, over TLS, each with its own certificate (Patroni calls before-stop.sh and role-change.sh there):
 
-    POST /pause?for=SECONDS   pauses the database: 200 {"paused": true}, or 202 "pending" while transactions still go on.
+    POST /pause?for=SECONDS   pauses all pools: 200 {"paused": true}, or 202 "pending" while transactions still go on.
                               From then on HAProxy holds new connections for writes, which the asking node would refuse
     POST /leader?name=NODE    the asking node takes writes: HAProxy is told at once, and the pool goes on
     GET  /                    {"paused": ..., "since": ..., "deadline": ...}, in seconds since the epoch
 
-PgBouncer would stay paused for ever if nobody resumed it, so a pause ends here by itself: at its deadline, which counts from
+A proxy may have several PgBouncers; all that lead to the leader are paused. Each would stay so for ever if nobody resumed it, so a pause ends here by itself: at its deadline, which counts from
 the first request and which no later one can move beyond the configured limit; when the gate stops; when it starts. HAProxy is
 told the deadline and needs nobody to end it. systemd runs `gate.py CONFIG resume` after a gate that was killed, and kills one
 that is frozen (WatchdogSec).
@@ -65,16 +65,15 @@ class Config:
 
     listen: tuple[str, int]
     tls: dict[str, str]
-    # The database that is paused, and the longest pause in seconds.
-    database: str
+    # The longest pause in seconds.
     limit: float
     # False: a pause is not waited for. (In session mode a pool is busy for as long as its clients stay.)
     wait: bool
     # Address of each database node, by the name in its certificate.
     nodes: dict[str, str]
-    # Who it is, at PgBouncer's console; the console's socket; HAProxy's.
+    # Who it is, at PgBouncer's console; the consoles' sockets; HAProxy's.
     user: str
-    pgbouncer: str
+    pgbouncer: list[str]
     haproxy: str
     # Does HAProxy hold connections?
     holds: bool
@@ -99,24 +98,30 @@ class Refused(Exception):
 
 
 async def resume(config: Config) -> None:
-    """Ends a pause, for certain: tries until PgBouncer itself says that the database is not paused."""
+    """Ends a pause, for certain: tries until every PgBouncer itself says that it is not paused."""
+    await asyncio.gather(*(resume_at(config, console) for console in config.pgbouncer))
 
+
+async def resume_at(config: Config, path: str) -> None:
     async def use(console: Console) -> None:
         try:
-            await console.ask(f"RESUME {config.database}")
+            await console.ask("RESUME")
         except ConsoleError as error:
             if "is not paused" not in str(error):
                 raise
+        # By hand, or by the gate of the release before.
+        for row in await console.ask("SHOW DATABASES"):
+            if row["paused"] != "0":
+                await console.ask(f'RESUME "{row["name"]}"')
         # Asked afterwards: a PAUSE that was already on its way, on another connection, has been read by now.
-        databases = await console.ask("SHOW DATABASES")
-        if any(row["name"] == config.database and row["paused"] != "0" for row in databases):
+        if any(row["key"] == "paused" and row["value"] != "no" for row in await console.ask("SHOW STATE")):
             raise ConsoleError("it is still paused")
 
     said = ""
     while True:
         try:
             async with asyncio.timeout(LOCAL_WAIT):
-                return await on_console(config.pgbouncer, config.user, use)
+                return await on_console(path, config.user, use)
         except (FileNotFoundError, ConnectionRefusedError):
             return  # PgBouncer is not running: what was paused has gone with it
         except Exception as error:  # whatever it is, giving up would leave the pool paused
@@ -163,8 +168,8 @@ class Gate:
             self.timer.cancel()
         self.timer = loop.call_at(self.deadline, self.end, "its time was over")
         if not self.pausing:
-            log(f"pauses {self.config.database} for {node}")
-            self.pausing = asyncio.create_task(self.close_pool())
+            log(f"pauses for {node}")
+            self.pausing = asyncio.create_task(self.close_pools())
         pausing = self.pausing
         await asyncio.wait({pausing}, timeout=max(LOGINS_WAIT, answer_by - loop.time()))
         paused = pausing.done()
@@ -194,21 +199,29 @@ class Gate:
         if node and complaint:
             log(f"HAProxy lets connections through to {node}: {complaint}")
 
-    async def close_pool(self) -> None:
-        """Lets transactions end and keeps new ones waiting. Returns once PgBouncer has let go of every server."""
+    async def close_pools(self) -> None:
+        """Lets transactions end and keeps new ones waiting. Returns once each PgBouncer has let go of every server."""
+        closing = [asyncio.create_task(self.close_pool(console)) for console in self.config.pgbouncer]
+        try:
+            await asyncio.gather(*closing)
+        finally:
+            # None may pause any more once another has failed: its pause would not be ended.
+            for task in closing:
+                task.cancel()
+            await asyncio.wait(closing)
 
+    async def close_pool(self, path: str) -> None:
         async def use(console: Console) -> None:
             # A login that a pause breaks off counts as failed: until the next one succeeds, PgBouncer would turn clients away.
             loop = asyncio.get_running_loop()
             deadline = loop.time() + LOGINS_WAIT
             while loop.time() < deadline and any(
-                row["database"] == self.config.database and row["sv_login"] != "0"
-                for row in await console.ask("SHOW POOLS")
+                row["database"] != "pgbouncer" and row["sv_login"] != "0" for row in await console.ask("SHOW POOLS")
             ):
                 await asyncio.sleep(POLL / 2)
-            await console.ask(f"PAUSE {self.config.database}")
+            await console.ask("PAUSE")
 
-        await on_console(self.config.pgbouncer, self.config.user, use)
+        await on_console(path, self.config.user, use)
 
     def end(self, why: str) -> asyncio.Task[None]:
         """Begins to resume, unless that is under way. The task is done once PgBouncer has confirmed it; never cancel it."""

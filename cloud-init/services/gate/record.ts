@@ -4,7 +4,7 @@ import type { JournalRule, Service } from "../service";
 
 /** Messages of gate.py. */
 const rules: JournalRule[] = [
-  [/^pauses \S+ for (\S+)/, "note", "pauses for $1"],
+  [/^pauses for (\S+)/, "note", "pauses for $1"],
   [/^resumed after (\S+ s): (.*)/, "note", "goes on after $1: $2"],
   [/^cannot resume yet, tries again: (.*)/, "note", "cannot go on yet: $1"],
   [/^(refused \S+: .*|told HAProxy .*|could not tell HAProxy .*)/, "note", "$1"],

@@ -14,13 +14,18 @@ export const doors = ({ settings: { driver } }: Plan, own: number, balanced: num
 ];
 
 /** What PgBouncer's clients come in by through the load balancer: it does not know the PROXY protocol itself. */
-export const balancedPool = (plan: Plan): string[] => [
-  section("frontend pooled", [
-    `bind :${ports.balancedPooled} accept-proxy`,
-    maxconn(plan, "pooled"),
+export const balancedPools = (plan: Plan): string[] => [
+  ...balancedPool(plan, "pooled", "pooled", ports.balancedPooled),
+  ...balancedPool(plan, "pooledRead", "pooled_read", ports.balancedPooledRead),
+];
+
+const balancedPool = (plan: Plan, use: "pooled" | "pooledRead", name: string, balanced: number): string[] => [
+  section(`frontend ${name}`, [
+    `bind :${balanced} accept-proxy`,
+    maxconn(plan, use),
     ...speaksFirst,
-    "default_backend pooled",
+    `default_backend ${name}`,
   ]),
   // Without a check: one that fails for a moment must not refuse clients whom PgBouncer would take.
-  section("backend pooled", [`server pgbouncer 127.0.0.1:${ports.pooled}`]),
+  section(`backend ${name}`, [`server pgbouncer 127.0.0.1:${ports[use]}`]),
 ];

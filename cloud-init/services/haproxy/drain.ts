@@ -5,9 +5,11 @@ const doors = [
   ports.write,
   ports.read,
   ports.pooled,
+  ports.pooledRead,
   ports.balancedWrite,
   ports.balancedRead,
   ports.balancedPooled,
+  ports.balancedPooledRead,
 ] as const;
 
 /**

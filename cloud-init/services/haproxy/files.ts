@@ -1,14 +1,14 @@
-import { serverConnections } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
-import { balancedPool, doors } from "./balanced";
+import { balancedPools } from "./balanced";
 import { hardened } from "../../hardening";
 import { healthChecks } from "./health";
-import { maxconn, speaksFirst, total, waiting } from "./limits";
+import { maxconn, total, waiting } from "./limits";
 import { oldWorkerProgram, oldWorkers } from "./old-workers";
+import { readPath } from "./read";
 import { roleRelay } from "./role";
-import { checked, checkedByRelay, checkTimeout, clientLine, section } from "./section";
+import { checkTimeout, clientLine, section } from "./section";
 import { holdProgram, writeGlobals, writePath } from "./write";
 import { programFile } from "../../program";
 import { tls } from "../../../settings/tls";
@@ -88,8 +88,8 @@ function haproxyConfig(plan: Plan): string {
     "option redispatch",
     "retries 3",
     `timeout connect ${clock.connectTimeout}ms`,
-    `timeout client ${clock.idleTimeout}s`,
-    `timeout server ${clock.idleTimeout}s`,
+    // Silence is no fault: a long statement, a LISTEN, a COPY. Without a limit HAProxy warns; this is the longest that it takes.
+    ...["client", "server"].map((side) => `timeout ${side} ${clock.idleTimeout > 0 ? `${clock.idleTimeout}s` : "24d"}`),
     ...waiting,
     `timeout check ${checkTimeout(clock)}ms`,
   ]);
@@ -108,28 +108,8 @@ function haproxyConfig(plan: Plan): string {
     "stats show-legends",
   ]);
   const health = plan.settings.driver === "aws" ? healthChecks(plan) : [];
-  const pooled = plan.settings.driver === "aws" ? balancedPool(plan) : [];
+  const pooled = plan.settings.driver === "aws" ? balancedPools(plan) : [];
   const ways = [...writePath(plan), ...roleRelay(plan), ...readPath(plan), ...pooled];
   const sections = [global, certificate, defaults, ...ways, ...health, stats];
   return `${header()}${sections.join("\n\n")}\n`;
-}
-
-/** Reads: replicas that keep up; the leader when none is left. */
-function readPath(plan: Plan): string[] {
-  const { clock } = plan.settings;
-  return [
-    section("frontend read", [
-      ...doors(plan, ports.read, ports.balancedRead),
-      maxconn(plan, "read"),
-      ...speaksFirst,
-      "use_backend primary if { nbsrv(replicas) eq 0 }",
-      "default_backend replicas",
-    ]),
-    section("backend replicas", [
-      "balance leastconn",
-      ...checkedByRelay("read_%[srv_name]", "is no replica that keeps up"),
-      `${checked(clock)} maxconn ${serverConnections(plan.settings).read}`,
-      ...plan.postgresql.map(({ name, address }) => `server ${name} ${address}:${ports.postgresql} check`),
-    ]),
-  ];
 }

@@ -8,12 +8,14 @@ const limits = ({ settings }: Plan): Record<string, number> => ({
   hold: settings.pool.maxClients,
   // PgBouncer's own: its pool, each perhaps going round once by the door, and what it opens to cancel queries.
   pool: 4 * serverConnections(settings).pool + 50,
+  homes: 4 * serverConnections(settings).pooledRead + 50,
   stats: 200,
   // Checks and the gate ask it, on the loopback interface.
   role: 200,
   ...(settings.driver === "aws" && {
     // Through the load balancer to PgBouncer, clients and those who have not logged in.
     pooled: 2 * settings.pool.maxClients,
+    pooledRead: 2 * settings.pool.maxClients,
     healthDoor: 200,
     health: 200,
   }),

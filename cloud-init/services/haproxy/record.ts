@@ -14,13 +14,26 @@ const rules: JournalRule[] = [
   [/^Server (leaders\S+) is UP\b.*/, "server-up", "$1"],
   // Where reads go is not a step of a failover.
   [/^Server (replicas\S+) is (DOWN|UP)\b.*/, "note", "$1: $2"],
+  [/^Server (replicas\S+) is stopping\b.*/, "note", "$1 gets no new sessions: it does not keep up"],
   [/^backend (\S+) has no server available!/, "note", "$1 has no server"],
 ];
 
 export const haproxy: Service = {
   unit: "haproxy",
   role: "haproxy",
-  ports: ["write", "read", "stats", "health", "balancedWrite", "balancedRead", "balancedPooled", "role", "hold"],
+  ports: [
+    "write",
+    "read",
+    "stats",
+    "health",
+    "balancedWrite",
+    "balancedRead",
+    "balancedPooled",
+    "balancedPooledRead",
+    "role",
+    "hold",
+    "homes",
+  ],
   secrets: ["/etc/haproxy/secrets.cfg"],
   reactions: [
     [

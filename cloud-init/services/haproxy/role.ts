@@ -28,8 +28,11 @@ export const roleRelay = (plan: Plan): string[] => [
   ...plan.postgresql.flatMap((node) => [roleOf(node, plan), readsOf(node, plan)]),
 ];
 
-/** How long a Patroni may be silent until its replica gets no reads, seconds: as long as nobody says that it keeps up. */
+/** How long a Patroni may be silent until its replica gets no new reads, seconds: as long as nobody says that it keeps up. */
 const silent = 30;
+
+/** The condition that a node's Patroni has said so. */
+export const saidLately = (name: string) => `date(),sub(proc.read_${name}) le ${silent}`;
 
 /** What a backend that asks a node's Patroni needs. Connecting and answering together end before the check that asks: silence must not look like a failed check. */
 function asking({ settings }: Plan): string[] {
@@ -41,6 +44,8 @@ function asking({ settings }: Plan): string[] {
     `timeout server ${limit}ms`,
     `http-response wait-for-body time ${limit}ms`,
     "http-response set-var(txn.role) res.body,json_query('$.role')",
+    "http-response set-var(txn.state) res.body,json_query('$.state')",
+    "acl alive var(txn.state) -m str running stopping restarting unknown",
   ];
 }
 
@@ -48,32 +53,39 @@ const patroni = ({ name, address }: Node) =>
   `server patroni ${address}:${ports.patroni} ssl verify required ca-file ${tls.ca} verifyhost ${name}`;
 
 /**
- * Whether a replica keeps up: `GET http://127.0.0.1:8108/read_NODE`. Patroni takes a new certificate by starting its REST API again, for
- * which it waits until all that ask have gone: a replica that was down meanwhile would lose its sessions at every renewal. So here, too,
- * silence takes nothing away, for a while: that PostgreSQL itself is there, the check sees by connecting to it.
+ * Whether a node may have reads: `GET http://127.0.0.1:8108/read_NODE` answers 200 when it is a replica that keeps up, 404 when it is
+ * one that does not, whose sessions may go on, and else 503. Patroni takes a new certificate by starting its REST API again, for
+ * which it waits until all that ask have gone. So here, too, silence takes nothing away: for a while, and after that no session. That
+ * PostgreSQL itself is there, the check sees by connecting to it.
  */
-const readsOf = (node: Node, plan: Plan): string =>
-  section(`backend role_read_${node.name}`, [
+function readsOf(node: Node, plan: Plan): string {
+  const { name } = node;
+  return section(`backend role_read_${name}`, [
     ...asking(plan),
     `http-request set-uri /replica?lag=${plan.settings.haproxy.maxReplicaLag}MB`,
-    `http-response set-var(proc.read_${node.name}) date() if { status 200 }`,
-    `http-response unset-var(proc.read_${node.name}) if { var(txn.role) -m found } !{ status 200 }`,
-    `acl lately date(),sub(proc.read_${node.name}) le ${silent}`,
-    "http-after-response set-status 200 if lately",
-    "http-after-response set-status 503 unless lately",
+    "acl replica var(txn.role) -m str replica",
+    "acl said var(txn.role) -m found",
+    `http-response set-var(proc.replica_${name}) bool(true) if replica alive`,
+    `http-response unset-var(proc.replica_${name}) if said !replica || said !alive`,
+    `http-response set-var(proc.read_${name}) date() if { status 200 }`,
+    `http-response unset-var(proc.read_${name}) if said !{ status 200 }`,
+    `acl follows var(proc.replica_${name}) -m found`,
+    `acl lately ${saidLately(name)}`,
+    "http-after-response set-status 503",
+    "http-after-response set-status 404 if follows",
+    "http-after-response set-status 200 if follows lately",
     patroni(node),
   ]);
+}
 
 function roleOf(node: Node, plan: Plan): string {
   const { name } = node;
   return section(`backend role_${name}`, [
     ...asking(plan),
     "http-request set-path /primary",
-    "http-response set-var(txn.state) res.body,json_query('$.state')",
     "http-response set-var(txn.timeline) res.body,json_query('$.timeline','int')",
     "acl primary var(txn.role) -m str primary",
     "acl running var(txn.state) -m str running",
-    "acl alive var(txn.state) -m str running stopping restarting unknown",
     // One name twice: either is enough.
     "acl newest var(txn.timeline),sub(proc.timeline) ge 0",
     "acl newest nbsrv(leaders) eq 0",

@@ -18,14 +18,17 @@ export const checked = (clock: Clock) =>
 
 export const cutWhenDown = "on-marked-down shutdown-sessions";
 
-/** How a server's PostgreSQL is checked: it takes connections, and the relay (role.ts) says what it should. */
-export const checkedByRelay = (path: string, otherwise: string) => [
+/**
+ * How a server's PostgreSQL is checked: it takes connections, and the relay (role.ts) says what it should.
+ * @param good what the relay's answer must begin with after `HTTP/1.0 `, a regular expression
+ */
+export const checkedByRelay = (path: string, good: string, otherwise: string) => [
   "option tcp-check",
   // Closed in good order: PostgreSQL logs a reset.
   `tcp-check connect port ${ports.postgresql} linger`,
   `tcp-check connect addr 127.0.0.1 port ${ports.role}`,
   `tcp-check send-lf "GET /${path} HTTP/1.0\\r\\n\\r\\n"`,
-  `tcp-check expect rstring "^HTTP/1.. 200" on-error "${otherwise}"`,
+  `tcp-check expect rstring "^HTTP/1.. ${good}" on-error "${otherwise}"`,
 ];
 
 /** How long one health check may take after it has connected, milliseconds. */

@@ -47,7 +47,7 @@ export function writePath(plan: Plan): string[] {
     leaderBackend(plan, "primary", clientHold, ` maxconn ${to.write}`),
     leaderBackend(plan, "pool", poolHold, ""),
     section("backend leaders", [
-      ...checkedByRelay("%[srv_name]", "does not lead"),
+      ...checkedByRelay("%[srv_name]", "200", "does not lead"),
       checked(clock),
       ...plan.postgresql.map(({ name, address }) => `server ${name} ${address}:${ports.postgresql} check`),
     ]),

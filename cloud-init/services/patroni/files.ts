@@ -1,6 +1,8 @@
 import { stringify } from "yaml";
 import { hasPause, watchdogMargin } from "../../../settings/clocks";
+import { creators, databasesOf, loginRoles } from "../../../settings/databases";
 import { loginTime, patroniPerSource } from "../../../settings/limits";
+import { withPreloaded } from "../../../settings/extensions";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
@@ -71,6 +73,8 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         tcp_keepalives_idle: Math.max(1, Math.ceil(clock.peerTimeout / 2000)),
         tcp_keepalives_interval: 1,
         tcp_keepalives_count: 3,
+        // A transaction that somebody has forgotten holds locks, rows that vacuum may not remove, and a place of PgBouncer's pool.
+        idle_in_transaction_session_timeout: "10min",
         password_encryption: "scram-sha-256",
         // Every node's own file says better (`pinned.ts`); a node that still is of the release before goes by these.
         ssl: "on",
@@ -85,7 +89,7 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         log_disconnections: "on",
         log_statement: "ddl",
         log_line_prefix: "[%p] %q%r %u@%d ",
-        ...postgresql.parameters,
+        ...withPreloaded(postgresql.parameters, databasesOf(plan.settings)),
       },
     },
   };
@@ -104,13 +108,30 @@ export function hostBasedAuthentication(plan: Plan): string[] {
     "host all postgres all reject",
     ...from(plan.postgresql, (cidr) => `hostssl replication replicator ${cidr} cert map=${identMap}`),
     ...from(plan.postgresql, (cidr) => `hostssl postgres rewind_user ${cidr} cert map=${identMap}`),
-    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
-    // For the lock by which proxies take turns (converge/haproxy.sh).
+    // To look passwords up, and for the lock by which proxies take turns (converge/haproxy.sh).
     ...from(plan.haproxy, (cidr) => `hostssl postgres pgbouncer ${cidr} cert map=${identMap}`),
-    ...from(
-      plan.haproxy,
-      (cidr) => `hostssl ${database.name} ${database.owner},${database.user} ${cidr} scram-sha-256`,
-    ),
+    // Where proxies of the release before look passwords up until they have their new files. Then it has no right to connect any more.
+    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
+    ...plan.haproxy.flatMap(({ address }) => clientLogins(plan, `${address}/32`)),
+  ];
+}
+
+/** Who comes through a proxy with a password. */
+function clientLogins({ settings }: Plan, cidr: string): string[] {
+  const replicating = loginRoles(settings).flatMap(({ name, replication }) => (replication ? [name] : []));
+  const making = creators(settings);
+  return [
+    ...databasesOf(settings).map(({ name, visitors }) => `hostssl ${name} ${visitors.join(",")} ${cidr} scram-sha-256`),
+    ...replicating.map((name) => `hostssl replication ${name} ${cidr} scram-sha-256`),
+    // The databases that such a role has made: all but those that are somebody's. Tools look for them in the database postgres.
+    ...(making.length > 0
+      ? [
+          `hostssl template0,template1,${databasesOf(settings)
+            .map(({ name }) => name)
+            .join(",")} all ${cidr} reject`,
+          `hostssl all ${making.join(",")} ${cidr} scram-sha-256`,
+        ]
+      : []),
   ];
 }
 

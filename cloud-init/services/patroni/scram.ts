@@ -17,3 +17,11 @@ export function scramVerifier(password: string, salt: Buffer): string {
   const serverKey = hmac("Server Key").toString("base64");
   return `SCRAM-SHA-256$${iterations}:${salt.toString("base64")}$${storedKey}:${serverKey}`;
 }
+
+/** Password verifiers of the roles that log in with a password. */
+export interface Verifiers {
+  owner: string;
+  user: string;
+  /** Of the roles that the settings declare, by name. */
+  roles: Record<string, string>;
+}

@@ -1,5 +1,6 @@
 import { keyPair } from "../../../settings/tls";
 import type { JournalRule, Service } from "../service";
+import { poolers } from "./poolers";
 
 /** Messages of PgBouncer 1.24. Lines about one connection begin with its address, which says nothing here. */
 const rules: JournalRule[] = [
@@ -12,13 +13,17 @@ const rules: JournalRule[] = [
 
 export const pgbouncer: Service = {
   unit: "pgbouncer",
+  further: (counts) =>
+    poolers(counts)
+      .map(({ unit }) => unit)
+      .slice(1),
   role: "haproxy",
-  ports: ["pooled"],
+  ports: ["pooled", "pooledRead"],
   secrets: ["/etc/pgbouncer/userlist.txt"],
   reactions: [
     [
       {
-        files: ["*/pgbouncer.service"],
+        files: ["*/pgbouncer*.service"],
         kind: "restart",
         text: "PgBouncer restarts, one proxy at a time, unless it has clients; then it only reloads",
       },

@@ -10,8 +10,12 @@ describe("machines in the cloud", () => {
     eventually(() =>
       forEach(nodesOf(cluster(), "haproxy"), async ({ name }) => {
         const ask = "curl -s -o /dev/null -w '%{http_code} ' --max-time 2 http://127.0.0.1:8010";
-        const codes = await on(name, ["write", "read", "pooled"].map((path) => `${ask}/${path} || true`).join("\n"));
-        if (codes !== "200 200 200") throw new Error(`answers ${codes} for write, read and pooled; expected 200 each`);
+        const codes = await on(
+          name,
+          ["write", "read", "pooled", "pooledRead"].map((path) => `${ask}/${path} || true`).join("\n"),
+        );
+        if (codes !== "200 200 200 200")
+          throw new Error(`answers ${codes} for write, read, pooled and pooledRead; expected 200 each`);
       }),
     ));
 

@@ -1,4 +1,5 @@
 import { unitsOf } from "../../../cloud-init/services";
+import { onePooler } from "../../ask";
 import { messageOf } from "../../errors";
 import { getStatus } from "../../status";
 import { cluster, etcdNodes, forEach, none, reached } from "../context";
@@ -49,7 +50,7 @@ describe("machines", () => {
   it("the daemons start at boot, and none hangs while starting", async () => {
     let asked = 0;
     await forEach(cluster().nodes, async ({ name, role }) => {
-      const names = unitsOf(role, cluster().facts.clock).join(" ");
+      const names = unitsOf(role, cluster().facts.clock, cluster().facts.poolers ?? onePooler).join(" ");
       const script = `systemctl is-enabled ${names}; systemctl show -P ActiveState ${names} | grep . | sort -u`;
       const { stdout, unreachable } = await reached().runner.run(name, script, { timeout: 5000 });
       if (unreachable) return;

@@ -10,7 +10,7 @@ import { run, type Finished } from "../../../simulator/stack";
 const listens: Record<Role, number[]> = {
   etcd: [22, 2379, 2380],
   postgresql: [22, 5432, 8008],
-  haproxy: [22, 5000, 5001, 6432, 7000, 8009],
+  haproxy: [22, 5000, 5001, 6432, 6433, 7000, 8009],
 };
 
 /** Prints for each ADDRESS:PORT that was given whether it can be connected to. */

@@ -87,7 +87,8 @@ class Patroni:
         try:
             path = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
             body = json.dumps(self.body)
-            replica = 200 if self.body.get("role") == "replica" else 503
+            keeps_up = self.body.get("role") == "replica" and self.body.get("state") == "running" and "lags" not in self.body
+            replica = 200 if keeps_up else 503
             status = replica if path.startswith("/replica") else self.status
             writer.write(f"HTTP/1.0 {status} Said\r\nContent-Type: application/json\r\n\r\n{body}".encode())
             await writer.drain()
@@ -107,9 +108,10 @@ class Client:
         self.writer: asyncio.StreamWriter | None = None
         self.news = asyncio.Event()
 
-    async def live(self, port: int, host: str, silent: bool) -> None:
+    async def live(self, port: int, host: str, silent: bool, source: str | None = None) -> None:
         try:
-            reader, self.writer = await asyncio.open_connection(host, port)
+            local = (source, 0) if source else None
+            reader, self.writer = await asyncio.open_connection(host, port, local_addr=local)
             if not silent:
                 self.writer.write(b"hello\n")
             if line := await reader.readline():
@@ -155,12 +157,18 @@ class Stage:
         return time.monotonic()
 
     async def connect(
-        self, name: str, port: int, count: int = 1, host: str = CLIENTS_DOOR, silent: bool = False
+        self,
+        name: str,
+        port: int,
+        count: int = 1,
+        host: str = CLIENTS_DOOR,
+        silent: bool = False,
+        source: str | None = None,
     ) -> float:
         """Opens connections NAME, or NAME.0, NAME.1, ... when there are several. They speak first, as PostgreSQL's clients do."""
         for number in range(count):
             client = self.clients[name if count == 1 else f"{name}.{number}"] = Client()
-            task = asyncio.create_task(client.live(port, host, silent))
+            task = asyncio.create_task(client.live(port, host, silent, source))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
         await asyncio.sleep(0)

@@ -31,6 +31,11 @@ export const primary = (timeline = 1, state = "running") => ({
   timeline,
 });
 export const replica = { state: "running", role: "replica", timeline: 1 };
+/** Where clients of other machines come in. */
+const door = "127.0.0.9";
+
+/** What only the fake Patroni knows: it is further behind than is asked for. */
+export const lagging = { ...replica, lags: true };
 /** The status of a node that does not lead. */
 export const refused = 503;
 
@@ -78,10 +83,12 @@ export class HaproxyStage {
   }
   private count = 0;
 
-  /** Connects a client. @returns its name */
-  async connect(port: number = ports.write): Promise<string> {
-    const name = `client${++this.clients}`;
-    await this.do("connect", name, port);
+  /** Connects a client. @param from its address. @default one that no other has @returns its name */
+  async connect(port: number = ports.write, from?: string): Promise<string> {
+    const number = ++this.clients;
+    const name = `client${number}`;
+    const source = from ?? `127.1.${number >> 8}.${number & 255}`;
+    await this.do("connect", name, port, 1, door, false, source);
     return name;
   }
   private clients = 0;

@@ -215,7 +215,7 @@ export function hostileLogins(stack: Pick<TestStack, "mustPulumi">, machines: ()
 
     it("whoever looks verifiers up gets those of the two roles that may come in, and no other", async () => {
       const all = await sql(
-        "\\connect app\nSELECT string_agg(r.rolname, ' ' ORDER BY r.rolname) FROM pg_roles r, pgha.lookup(r.rolname) WHERE verifier IS NOT NULL",
+        "SELECT string_agg(r.rolname, ' ' ORDER BY r.rolname) FROM pg_roles r, pgha.lookup(r.rolname) WHERE verifier IS NOT NULL",
       );
       assert.equal(all, "app app_owner");
     });

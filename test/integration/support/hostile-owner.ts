@@ -144,7 +144,7 @@ export function hostileOwnerChecks(stack: TestStack, machines: () => Machines): 
       // So that the leader runs it again.
       await onLeader(
         "PGOPTIONS='-c role=none -c search_path=pg_catalog -c local_preload_libraries= -c statement_timeout=0 " +
-          "-c default_transaction_read_only=off' runuser -u postgres -- psql -XAtq -d app -c 'DELETE FROM pgha.converged'",
+          "-c default_transaction_read_only=off' runuser -u postgres -- psql -XAtq -d postgres -c 'DELETE FROM pgha.converged'",
       );
       stack.set({ postgresql: { parameters: { log_min_duration_statement: 1432 } } });
       await stack.up();

@@ -170,12 +170,5 @@ export const refused = (owner: string, database: string) => [
   "COPY (SELECT 1) TO PROGRAM 'id'",
   "CREATE FUNCTION public.c() RETURNS int LANGUAGE c AS 'libc', 'getpid'",
   "CREATE EXTENSION file_fdw",
-  "CREATE FUNCTION pgha.other() RETURNS int LANGUAGE sql AS 'SELECT 1'",
   "CREATE FUNCTION pg_catalog.other() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-  "ALTER SCHEMA pgha RENAME TO mine",
-  "DROP SCHEMA pgha CASCADE",
-  "ALTER FUNCTION pgha.lookup(pg_catalog.text) OWNER TO CURRENT_USER",
-  "SELECT pgha.lookup('app')",
-  "UPDATE pgha.converged SET sha256 = ''",
-  "CREATE TRIGGER trap BEFORE INSERT ON pgha.converged FOR EACH ROW EXECUTE FUNCTION public.trap_trigger()",
 ];

@@ -14,7 +14,7 @@ import { incus, run, type TestStack } from "../../../simulator/stack";
 const listeners: Record<Role, number[]> = {
   etcd: [22, 2379, 2380],
   postgresql: [22, 5432, 8008],
-  haproxy: [22, 5000, 5001, 6432, 7000, 8009],
+  haproxy: [22, 5000, 5001, 6432, 6433, 7000, 8009],
 };
 
 /** Declares the tests. @param machines gives the cluster once it is up */

@@ -23,12 +23,20 @@ export function serviceChecks(machines: () => Machines): void {
         "CREATE ROLE other",
         "ALTER SYSTEM SET work_mem = '1GB'",
         "SELECT * FROM pg_authid",
-        "SELECT pgha.lookup('app_owner')",
         "COPY rights TO PROGRAM 'cat'",
       ]) {
         await assert.rejects(query(cluster(), "pooledUrl", forbidden), /permission denied|must be owner/, forbidden);
       }
       await query(cluster(), "ownerUrl", "DROP TABLE rights");
+    });
+
+    it("the database holds nothing of the cluster's: its owner dumps all of it", async () => {
+      const dump = await machines().on(
+        "postgresql1",
+        "runuser -u postgres -- pg_dump --schema-only -h /var/run/postgresql -U app_owner app",
+      );
+      assert.match(dump, /PostgreSQL database dump complete/);
+      assert.doesNotMatch(dump, /pgha|pgbouncer/);
     });
 
     it("1000 clients share at most 50 server connections of a proxy", async () => {

@@ -52,7 +52,7 @@ export function unitChecks(machines: () => Machines): void {
       const facts = `CapEff:${none} CapBnd:${none} CapAmb:${none} NoNewPrivs:1 Seccomp:2 core:0`;
       await Promise.all(
         machines().cluster.nodes.map(async ({ name, role }) => {
-          for (const unit of unitsOf(role, machines().cluster.facts.clock)) {
+          for (const unit of unitsOf(role, machines().cluster.facts.clock, machines().cluster.facts.poolers!)) {
             const { user, forbidden } = sandboxes[serviceOf(unit)!];
             const said = await machines().on(name, script(unit, forbidden));
             const lines = said.split("\n");

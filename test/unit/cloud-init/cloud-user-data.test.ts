@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { cloudUserData, type CloudMachine } from "../../../cloud-init/cloud-user-data";
-import { brief } from "../../../cloud-init/installer";
+import { brief } from "../../../cloud-init/program";
 import { userData } from "../../../cloud-init/user-data";
 import { roles, type Role } from "../../../settings/roles";
 import { bash } from "../support/bash";

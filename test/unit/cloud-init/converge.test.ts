@@ -5,6 +5,7 @@ import { convergeCommand, convergeInput, convergeScript } from "../../../cloud-i
 import { shownFiles } from "../../../cloud-init/drift";
 import type { File } from "../../../cloud-init/file";
 import { nodeFiles } from "../../../cloud-init/node-files";
+import { program } from "../../../cloud-init/program";
 import { allNodes, type Node, type Plan } from "../../../settings/plan";
 import { bash, temporaryFolder } from "../support/bash";
 import { secretFiles } from "../support/nodes";
@@ -50,6 +51,14 @@ describe("converge command", () => {
     assert.notEqual(command(200), command(100));
   });
 
+  it("has no comments, and every line of its parts otherwise", () => {
+    const script = convergeScript(largest, largest.postgresql[0]!);
+    assert.doesNotMatch(script, /^ *#/m);
+    const written = program("converge/postgresql.sh").split("\n");
+    assert.ok(written.some((line) => /^ *# \w/.test(line)));
+    assert.ok(script.includes(written.filter((line) => line && !/^ *#/.test(line)).join("\n")));
+  });
+
   it("shows no secret: its script has none, nor have the files that previews show", () => {
     for (const node of allNodes(plan())) {
       const shown = convergeScript(plan(), node) + JSON.stringify(shownFiles(nodeFiles(plan(), node)));
@@ -68,7 +77,7 @@ describe("converge command", () => {
   it("puts all assignments into quotes that hold", () => {
     for (const made of [largest, largestOnAws]) {
       for (const node of allNodes(made)) {
-        const head = convergeScript(made, node).trimEnd().split("\n# shellcheck")[0]!;
+        const head = convergeScript(made, node).trimEnd().split("\nset -euo pipefail")[0]!;
         const [variables, reactions] = head.split("\nreactions=(\n");
         for (const line of variables!.split("\n")) assert.match(line, /^[A-Z_]+='[^']*'$/);
         for (const line of reactions!.split("\n")) assert.match(line, /^( {2}'[^']*'|\))$/);
@@ -83,18 +92,12 @@ describe("converge input", () => {
     fc.constantFrom("", "\n", "no line end", "ends\n\n\n", "$(x) `y` ${z} \\ ' \"", "tab\tand space \n", "Grüße ✓\n"),
   );
 
-  it("is a line for each file: path, owner, mode and content in base64", () => {
+  it("is each file as it is, after a line with its path, owner, mode and size in bytes", () => {
     fc.assert(
       fc.property(fc.array(content), (contents) => {
         const input = convergeInput({ script: "Grüße\n", files: contents.map(file) }, "sum", "found");
-        const lines = withoutScript(input, "Grüße\n").split("\n");
-        assert.equal(lines.pop(), "");
-        assert.equal(lines.pop(), "SUM sum found");
-        const read = lines.map((line) => Buffer.from(line.split(" ")[3]!, "base64").toString());
-        assert.deepEqual(
-          read,
-          contents.map((text) => Buffer.from(text).toString()),
-        );
+        const staged = contents.map((text) => `/etc/x.conf root:root 0644 ${Buffer.byteLength(text)}\n${text}`);
+        assert.equal(withoutScript(input, "Grüße\n"), `${staged.join("")}SUM sum found\n`);
       }),
     );
   });

@@ -71,7 +71,7 @@ describe("drift.sh", () => {
     const units = (role: Role) => run(role).flatMap((line) => /^(\S+) does not run/.exec(line)?.[1] ?? []);
     assert.deepEqual(units("etcd"), ["etcd"]);
     assert.deepEqual(units("postgresql"), ["patroni", "pgha-guard"]);
-    assert.deepEqual(units("haproxy"), ["haproxy", "pgbouncer", "pgha-gate"]);
+    assert.deepEqual(units("haproxy"), ["haproxy", "pgbouncer", "pgbouncer-read", "pgbouncer-read-2", "pgha-gate"]);
   });
 
   it("sees that the packet filter is gone", () => {

@@ -20,8 +20,9 @@ describe("packet filter", () => {
       "8008 @haproxy",
       "8008 @postgresql",
     ]);
-    const clients = [5000, 5001, 6432, 7000].map((port) => `${port} != @nodes`);
-    assert.deepEqual(opened("haproxy"), ["22 != @nodes", ...clients, "8009 @postgresql"].sort());
+    const clients = [5000, 5001, 6432, 6433, 7000].map((port) => `${port} != @nodes`);
+    const cancels = ["6432 @haproxy", "6433 @haproxy"];
+    assert.deepEqual(opened("haproxy"), ["22 != @nodes", ...clients, ...cancels, "8009 @postgresql"].sort());
     assert.ok(opened("haproxy", planOnAws()).includes("8010 != @nodes"));
     assert.ok(opened("postgresql", plan({ clock: "witnessed" })).includes("8008 @etcd"));
   });

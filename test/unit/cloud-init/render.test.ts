@@ -59,6 +59,27 @@ describe("rendered files", () => {
     }
   });
 
+  it("end a silent session where the clock says so, else never while its ends live", () => {
+    const config = (clock: unknown) => {
+      const made = plan({ clock });
+      return rendered(made, made.haproxy[0]!, "haproxy.cfg");
+    };
+    const limits = (text: string) =>
+      [...text.matchAll(/^defaults$[^]*?timeout client (\S+)\n {2}timeout server (\S+)$/gm)].map(([, ...both]) => both);
+    assert.deepEqual(limits(config("classic")), [["30s", "30s"]]);
+    assert.deepEqual(limits(config("fast")), [["24d", "24d"]]);
+    assert.deepEqual(limits(config({ idleTimeout: 7200 })), [["7200s", "7200s"]]);
+    for (const clock of ["classic", "fast"]) assert.match(config(clock), /^ {2}option tcpka$/m);
+  });
+
+  it("end a session that idles in a transaction for 10 minutes, unless the settings say otherwise", () => {
+    const limit = (parameters: Values) =>
+      dynamic({ postgresql: { parameters } }).parameters.idle_in_transaction_session_timeout;
+    assert.equal(limit({}), "10min");
+    assert.equal(limit({ idle_in_transaction_session_timeout: 0 }), 0);
+    assert.equal(limit({ idle_in_transaction_session_timeout: "1h" }), "1h");
+  });
+
   it("let a commit wait for a standby unless the settings say off", () => {
     assert.equal(dynamic({}).top.synchronous_mode, "quorum");
     assert.equal(dynamic({}).top.synchronous_mode_strict, true);
@@ -172,7 +193,7 @@ describe("rendered files", () => {
   it("name the database and roles of the settings, and no others", () => {
     const database = { name: "shop", owner: "shop_owner", user: "shop_web" };
     const made = plan({ database });
-    const sql = clusterSql(made, { owner: "one", user: "two" }).content;
+    const sql = clusterSql(made, { owner: "one", user: "two", roles: {} }).content;
     for (const text of [
       sql,
       hostBasedAuthentication(made).join("\n"),
@@ -186,7 +207,8 @@ describe("rendered files", () => {
   });
 
   it("let into PgBouncer by the network who may come into PostgreSQL by a proxy, and nobody else", () => {
-    const made = plan({ database: { name: "shop", owner: "shop_owner", user: "shop_web" } });
+    const database = { name: "shop", owner: "shop_owner", user: "shop_web", createDatabases: false };
+    const made = plan({ database });
     const lines = rendered(made, made.haproxy[0]!, "pgbouncer/hba.conf")
       .split("\n")
       .filter((line) => /^[a-z]/.test(line));

@@ -147,6 +147,8 @@ describe("secrets of dev", () => {
     assert.deepEqual(secret.sort(), [
       "dsn",
       "ownerUrl",
+      "pooledReadDsn",
+      "pooledReadUrl",
       "pooledUrl",
       "readDsn",
       "readUrl",

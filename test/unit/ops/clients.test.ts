@@ -45,7 +45,7 @@ describe("pgha env", () => {
     assert.equal(variables.PGSSLMODE, "verify-full");
     assert.equal(statSync(variables.PGPASSFILE!).mode & 0o777, 0o600);
     assert.match(readFileSync(variables.PGPASSFILE!, "utf8"), /^\*:\*:\*:app:s3cretapp$/m);
-    assert.match(variables.READ_URL!, /@127\.0\.0\.1:5501,127\.0\.0\.1:5503\/app\?/);
+    assert.match(variables.READ_URL!, /@127\.0\.0\.1:6532,127\.0\.0\.1:6533\/app\?/);
   });
 
   it("has reads take a replica also beside the variable that asks for the leader", () => {

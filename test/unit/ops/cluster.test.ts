@@ -249,7 +249,7 @@ describe("psql and logs", () => {
   });
 
   it("choose the daemons of the node's role", () => {
-    assert.match(journal("haproxy", { lines: 5 }), /-u haproxy -u pgbouncer -u pgha-gate -n 5$/);
+    assert.match(journal("haproxy", { lines: 5 }), /-u haproxy -u pgbouncer -u pgbouncer-\* -u pgha-gate -n 5$/);
     assert.match(journal("postgresql", { lines: 10, follow: true }), /-u patroni -u pgha-guard -n 10 -f$/);
     assert.match(journal("etcd", { lines: 1, json: true }), /-o json -u etcd/);
   });

@@ -94,7 +94,7 @@ describe("through a bastion", function () {
   it("each port of each proxy has a way of its own", async () => {
     const { proxies } = cluster.facts;
     for (const proxy of proxies) {
-      for (const use of ["write", "read", "stats", "pooled"] as const) {
+      for (const use of ["write", "read", "stats", "pooled", "pooledRead"] as const) {
         const server = await echo();
         open.push(server);
         proxy.ports[use] = (server.address() as AddressInfo).port;
@@ -104,7 +104,7 @@ describe("through a bastion", function () {
     assert.notDeepEqual(near, proxies);
     for (const [index, { name, host, ports }] of near.entries()) {
       assert.deepEqual([name, host], [proxies[index]!.name, "127.0.0.1"]);
-      for (const use of ["write", "read", "stats", "pooled"] as const)
+      for (const use of ["write", "read", "stats", "pooled", "pooledRead"] as const)
         assert.equal(await ask(ports[use], "hello"), `${proxies[index]!.ports[use]} hello`);
     }
     assert.equal(bastion.logins(), 1);

@@ -33,6 +33,11 @@ describe("clocks", () => {
     assert.deepEqual([connectTimeout, idleTimeout], [5000, 30]);
   });
 
+  it("silence is a fault in `classic` only", () => {
+    for (const [name, { idleTimeout }] of Object.entries(clocks))
+      assert.equal(idleTimeout > 0, name === "classic", name);
+  });
+
   it("the window is one ordinary interval and fall - 1 fast ones", () => {
     assert.equal(detectionWindow(clocks.classic), 9000);
     assert.equal(detectionWindow(clocks.fast), 700);

@@ -60,7 +60,7 @@ describe("plan", () => {
     const made = settings({ nodes: { haproxy: 9 }, pool: { size: 10 } });
     assert.deepEqual(clientPorts(made, 0), made.ports);
     const all = Array.from({ length: 9 }, (_, proxy) => Object.values(clientPorts(made, proxy))).flat();
-    assert.equal(new Set(all).size, 4 * 9);
+    assert.equal(new Set(all).size, 5 * 9);
   });
 
   it("names a bridge within the kernel's 15 characters, distinct for distinct clusters", () => {

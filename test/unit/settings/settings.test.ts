@@ -12,17 +12,22 @@ const unknownKeys: Case[] = [
   ["of a machine", { machines: { etcd: { ram: 9 } } }, "machines.etcd.ram", /known here: cpus, memory, disk, type$/],
   ["of clock", { clock: { tttl: 20 } }, "clock.tttl", /known here: ttl, loopWait.*, preset$/],
   ["of network", { network: { mtu: 1500 } }, "network.mtu", /known here: cidr$/],
-  ["of ports", { ports: { admin: 7000 } }, "ports.admin", /known here: write, read, stats, pooled$/],
-  ["of database", { database: { password: "x" } }, "database.password", /known here: name, owner, user$/],
+  ["of ports", { ports: { admin: 7000 } }, "ports.admin", /known here: write, read, stats, pooled, pooledRead$/],
+  ["of database", { database: { password: "x" } }, "database.password", /known here: name, owner, user, extensions, createDatabases$/],
   ["of postgresql", { postgresql: { version: 17 } }, "postgresql.version", /known here: maxConnections, synchronous/],
-  ["of pool", { pool: { min: 1 } }, "pool.min", /known here: maxClients, size, mode, preparedStatements$/],
+  ["of pool", { pool: { min: 1 } }, "pool.min", /known here: maxClients, size, readSize, mode, preparedStatements$/],
   [
     "of certificates",
     { certificates: { days: 1 } },
     "certificates.days",
     /known here: validityDays, renewDays, authority, alsoTrust$/,
   ],
-  ["of haproxy", { haproxy: { maxconn: 1 } }, "haproxy.maxconn", /known here: maxReplicaLag, hardStopAfter$/],
+  [
+    "of haproxy",
+    { haproxy: { maxconn: 1 } },
+    "haproxy.maxconn",
+    /known here: maxReplicaLag, readAffinity, hardStopAfter$/,
+  ],
 ];
 
 const values: Case[] = [
@@ -96,8 +101,8 @@ const invariants: Case[] = [
     /20.2 s.*ttl 20 s.*shorter/,
   ],
   ["detection as slow as ttl", { clock: { checkInterval: 19800 } }, "clock.checkInterval", /20 s.*ttl 20 s.*shorter/],
-  ["a pool too large", { pool: { size: 100 } }, "pool.size", /2 proxies = 200 .*leaves 188.*write 94 or less/],
-  ["too many pools", { nodes: { haproxy: 9 } }, "pool.size", /9 proxies = 450 .*write 20 or less/],
+  ["a pool too large", { pool: { size: 100 } }, "pool.size", /2 proxies = 204 .*leaves 188.*write 92 or less/],
+  ["too many pools", { nodes: { haproxy: 9 } }, "pool.size", /9 proxies = 468 .*write 18 or less/],
   ["two uses of one port", { ports: { read: 5500 } }, "ports.read", /read of haproxy1 port 5500, .*write of haproxy1/],
   [
     "ports that clash across proxies",
@@ -263,8 +268,8 @@ describe("settings: defaults", () => {
     assert.equal(defaults.name, "pgha-dev");
     assert.deepEqual(defaults.nodes, { etcd: 3, postgresql: 3, haproxy: 2 });
     assert.deepEqual(defaults.clock, clocks.fast);
-    assert.deepEqual(defaults.ports, { write: 5500, read: 5501, stats: 7500, pooled: 6432 });
-    assert.deepEqual(defaults.database, { name: "app", owner: "app_owner", user: "app" });
+    assert.deepEqual(defaults.ports, { write: 5500, read: 5501, stats: 7500, pooled: 6432, pooledRead: 6532 });
+    assert.deepEqual(defaults.database, { name: "app", owner: "app_owner", user: "app", extensions: [] });
     assert.deepEqual(defaults.network, { cidr: "10.88.0.0/24" });
     assert.deepEqual(defaults.pool, { maxClients: 1000, size: 50, mode: "transaction", preparedStatements: 200 });
     assert.equal(defaults.postgresql.synchronous, "quorum");

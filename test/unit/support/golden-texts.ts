@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { brief } from "../../../cloud-init/installer";
+import { brief } from "../../../cloud-init/program";
 
 /** Folders of the services, with their programs. */
 const serviceFolders = readdirSync(join(__dirname, "../../../cloud-init/services"), { withFileTypes: true })

@@ -8,6 +8,7 @@ import { nodeFiles } from "../../../cloud-init/node-files";
 import { rightsSql } from "../../../cloud-init/services/patroni/rights";
 import { clusterSql } from "../../../cloud-init/services/patroni/sql";
 import { settingsFromConfig } from "../../../settings/load";
+import { loginRoles } from "../../../settings/databases";
 import { makePlan, type Node, type Plan } from "../../../settings/plan";
 import { roles } from "../../../settings/roles";
 import { stackConfig } from "./config";
@@ -90,7 +91,8 @@ function filesOf(run: Run, plan: Plan, node: Node): Goldens {
 /** A node's files with secrets in them, these masked. Its key pair is not a rendered file. */
 function secretFiles(plan: Plan, node: Node): File[] {
   if (node.role === "haproxy") return [haproxySecrets(secretMark), pgbouncerSecrets(secretMark)];
-  const verifiers = { owner: secretMark, user: secretMark };
+  const roles = Object.fromEntries(loginRoles(plan.settings).map(({ name }) => [name, secretMark]));
+  const verifiers = { owner: secretMark, user: secretMark, roles };
   if (node.role === "postgresql") return [clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
   return [];
 }

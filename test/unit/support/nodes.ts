@@ -21,6 +21,6 @@ export function secretFiles(plan: Plan, node: Node): File[] {
     return [key, haproxySecrets(placeholder.for("stats")), pgbouncerSecrets(placeholder.for("lookup"))];
   if (node.role === "etcd") return [key];
   const verifier = (use: string) => scramVerifier(placeholder.for(use), Buffer.alloc(16, use));
-  const verifiers = { owner: verifier("owner"), user: verifier("user") };
+  const verifiers = { owner: verifier("owner"), user: verifier("user"), roles: {} };
   return [key, clusterSql(plan, verifiers), rightsSql(plan, verifiers)];
 }

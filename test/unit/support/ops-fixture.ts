@@ -27,10 +27,13 @@ export function fakeOutputs(): StackOutputs {
     writeUrl: url("app", 5500),
     readUrl: url("app", 5501),
     pooledUrl: url("app", 6432),
+    pooledReadUrl: url("app", 6532),
     ownerUrl: url("app_owner", 5500),
     dsn: "postgresql://app:s3cretapp@127.0.0.1:6432,127.0.0.1:6433/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&target_session_attrs=read-write",
     readDsn:
       "postgresql://app:s3cretapp@127.0.0.1:5501,127.0.0.1:5503/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&connect_timeout=2",
+    pooledReadDsn:
+      "postgresql://app:s3cretapp@127.0.0.1:6532,127.0.0.1:6533/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&connect_timeout=2",
     statsUrls: ["https://127.0.0.1:7500/", "https://127.0.0.1:7501/"],
     statsPassword: "s3cretstats",
     caCertificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
@@ -38,14 +41,16 @@ export function fakeOutputs(): StackOutputs {
       name: "pgha-dev",
       driver: "incus",
       database: { name: "app", owner: "app_owner", user: "app" },
+      databases: [{ name: "app", owner: "app_owner", roles: ["app_owner", "app"] }],
       clock: clocks.fast,
+      poolers: { pooled: 1, pooledRead: 2 },
       synchronous: "quorum",
       maxReplicaLag: 16,
       nodes,
       proxies: [0, 1].map((n) => ({
         name: `haproxy${n + 1}`,
         host: "127.0.0.1",
-        ports: { write: 5500 + 2 * n, read: 5501 + 2 * n, stats: 7500 + n, pooled: 6432 + n },
+        ports: { write: 5500 + 2 * n, read: 5501 + 2 * n, stats: 7500 + n, pooled: 6432 + n, pooledRead: 6532 + n },
       })),
     },
     ssh: {

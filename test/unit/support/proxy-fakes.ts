@@ -5,10 +5,14 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 /** PgBouncer as its console shows it: one database `app`. Messages of PostgreSQL's protocol and of PgBouncer 1.24. */
 export class FakePgBouncer {
   paused = false;
+  /** Database `app` is paused by its name: by hand, or by the gate of the release before. */
+  pausedByName = false;
   /** Transactions that go on: a PAUSE waits for them. */
   active = 0;
   /** Answers of SHOW POOLS that still tell of a login under way. */
   logins = 0;
+  /** Why it refuses to pause; "": it does not. */
+  refusePause = "";
   /** Commands RESUME that are refused before one is granted. */
   refuseResume = 0;
   /** Answers nothing at all. */
@@ -67,21 +71,35 @@ export class FakePgBouncer {
         socket,
         ["name", "paused"],
         [
-          ["app", this.paused ? "1" : "0"],
+          ["app", this.pausedByName ? "1" : "0"],
           ["pgbouncer", "0"],
         ],
       );
-    } else if (command === "PAUSE app") {
+    } else if (command === "SHOW STATE") {
+      rows(
+        socket,
+        ["key", "value"],
+        [
+          ["active", this.paused ? "no" : "yes"],
+          ["paused", this.paused ? "yes" : "no"],
+        ],
+      );
+    } else if (command === 'RESUME "app"') {
+      this.pausedByName = false;
+      complete(socket, "RESUME");
+    } else if (command === "PAUSE" && this.refusePause) {
+      refuse(socket, this.refusePause);
+    } else if (command === "PAUSE") {
       this.done.push("PAUSE");
       this.paused = true;
       if (this.active > 0) this.waiting.push(socket);
       else complete(socket, "PAUSE");
-    } else if (command === "RESUME app" && this.refuseResume > 0) {
+    } else if (command === "RESUME" && this.refuseResume > 0) {
       this.refuseResume--;
       refuse(socket, "try later");
-    } else if (command === "RESUME app" && !this.paused) {
-      refuse(socket, "database app is not paused");
-    } else if (command === "RESUME app") {
+    } else if (command === "RESUME" && !this.paused) {
+      refuse(socket, "pooler is not paused/suspended");
+    } else if (command === "RESUME") {
       this.done.push("RESUME");
       this.paused = false;
       complete(socket, "RESUME");

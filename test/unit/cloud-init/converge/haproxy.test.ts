@@ -12,7 +12,10 @@ import { temporaryFolder } from "../../support/bash";
  * @param pause exit code of PgBouncer's PAUSE
  * @param clients rows of SHOW CLIENTS, beside the console's own
  */
-function restarts(what: "restart_haproxy" | "restart_idle_pgbouncer", { pause = 0, clients = [] as string[] } = {}) {
+function restarts(
+  what: "restart_haproxy" | "each_pooler restart_idle_pooler",
+  { pause = 0, clients = [] as string[] } = {},
+) {
   const rows = ["C|pgbouncer|pgbouncer|none|active", "C|pgha-gate|pgbouncer|none|active", ...clients].join("\n");
   const { status, stdout, stderr } = spawnSync(
     "bash",
@@ -21,7 +24,7 @@ function restarts(what: "restart_haproxy" | "restart_idle_pgbouncer", { pause = 
       `set -euo pipefail
       exec 3>&1
       source ${join(__dirname, "../../../../cloud-init/converge/haproxy.sh")}
-      DATABASE=app
+      POOLERS=pgbouncer:/var/run/postgresql:6432
       systemctl() { [[ $1 == is-active ]] || echo "$*"; }
       at_rest() { return ${pause}; }
       pgbouncer_admin() { case $1 in "SHOW CLIENTS") echo '${rows}' ;; RESUME*) echo "$1" >&3 ;; esac; }
@@ -106,6 +109,7 @@ function follows(changed: string[], { taken = true, leader = true } = {}) {
     done
     for path in ${changed.join(" ")}; do changed[$path]=1; done
     DATABASE_HOSTS=postgresql1
+    POOLERS=pgbouncer:/var/run/postgresql:6432
     NODE=haproxy1
     systemctl() { [[ $1 == is-active ]] || echo "$*"; }
     outdated() { return 1; }
@@ -165,18 +169,34 @@ describe("the converge step of a proxy", () => {
     assert.deepEqual(renews([0], "FAIL"), [3, "SHOW POOLS;", "SHOW VERSION;", "FAIL;"]);
   });
   it("restarts HAProxy while PgBouncer's clients wait, and lets them go on once the leader is seen", () => {
-    assert.deepEqual(restarts("restart_haproxy"), [0, "restart haproxy", "sees the leader", "RESUME app"]);
+    assert.deepEqual(restarts("restart_haproxy"), [0, "restart haproxy", "sees the leader", "RESUME"]);
   });
   it("leaves HAProxy alone when transactions do not end in time, and says so", () => {
     const [status, said, last] = restarts("restart_haproxy", { pause: 124 });
     assert.match(String(said), /runs on without its new limits/);
-    assert.deepEqual([status, last], [0, "RESUME app"]);
+    assert.deepEqual([status, last], [0, "RESUME"]);
+  });
+  it("takes those of its PgBouncers away that the settings know no more, and goes on", () => {
+    const units = folder();
+    for (const unit of ["pgbouncer-2", "pgbouncer-3"]) writeFileSync(join(units, `${unit}.service`), "");
+    const { status, stdout, stderr } = bash(`set -euo pipefail
+      source ${join(__dirname, "../../../../cloud-init/converge/common.sh")}
+      source ${script}
+      NODE=haproxy1
+      units=${units}
+      owner[${units}/pgbouncer-2.service]=root:root
+      systemctl() { echo "$*"; }
+      take_poolers_away
+      cd $units && ls pgbouncer*`);
+    assert.deepEqual([status, stderr], [0, ""]);
+    const done = ["disable --quiet --now pgbouncer-3", "daemon-reload", "haproxy1: pgbouncer-3 is off"];
+    assert.deepEqual(lines(stdout).lines, [...done, "pgbouncer-2.service"]);
   });
   it("restarts a PgBouncer that has no clients but its console's", () => {
-    assert.deepEqual(restarts("restart_idle_pgbouncer"), [0, "restart pgbouncer"]);
+    assert.deepEqual(restarts("each_pooler restart_idle_pooler"), [0, "restart pgbouncer"]);
   });
   it("leaves a PgBouncer with clients alone, and says so", () => {
-    const [status, said, ...more] = restarts("restart_idle_pgbouncer", { clients: ["C|app|app|none|active"] });
+    const [status, said, ...more] = restarts("each_pooler restart_idle_pooler", { clients: ["C|app|app|none|active"] });
     assert.match(String(said), /it has clients/);
     assert.deepEqual([status, more], [0, []]);
   });

@@ -90,7 +90,9 @@ describe("the gate", () => {
   let ca: CertificateAuthority;
   let own: Pair;
   let node: Pair;
+  /** Of two, the first; what holds for it holds for the other. */
   let pgbouncer: FakePgBouncer;
+  let other: FakePgBouncer;
   let haproxy: FakeHaproxy;
   let port: number;
   let gate: ChildProcess;
@@ -104,8 +106,9 @@ describe("the gate", () => {
 
   beforeEach(async () => {
     pgbouncer = new FakePgBouncer(join(folder(), "pgbouncer"));
+    other = new FakePgBouncer(join(folder(), "pgbouncer-2"));
     haproxy = new FakeHaproxy(join(folder(), "admin"));
-    await Promise.all([pgbouncer.listen(), haproxy.listen()]);
+    await Promise.all([pgbouncer.listen(), other.listen(), haproxy.listen()]);
     port = await freePort();
     configure({});
     await start();
@@ -113,7 +116,7 @@ describe("the gate", () => {
 
   afterEach(async () => {
     await stop("SIGKILL");
-    await Promise.all([pgbouncer.close(), haproxy.close()]);
+    await Promise.all([pgbouncer.close(), other.close(), haproxy.close()]);
   });
 
   const config = () => join(folder(), "gate.json");
@@ -127,7 +130,7 @@ describe("the gate", () => {
         tls: own,
         limit,
         nodes: { postgresql1: "127.0.0.1", postgresql2: "127.0.0.1" },
-        pgbouncer: pgbouncer.path,
+        pgbouncer: [pgbouncer.path, other.path],
         haproxy: haproxy.path,
         role: ["127.0.0.1", haproxy.port],
         ...changes,
@@ -372,6 +375,25 @@ describe("the gate", () => {
       await resumed();
     });
 
+    it("is one of every PgBouncer of the proxy", async () => {
+      await stop("SIGTERM");
+      configure({ limit: 1.5 });
+      await start();
+      other.active = 1;
+      assert.deepEqual((await pause(1.5)).body, { paused: "pending" });
+      assert.ok(pgbouncer.paused && other.paused);
+      await resumed();
+      assert.ok(!other.paused);
+      other.endTransactions();
+    });
+
+    it("is none when one of them cannot pause", async () => {
+      other.refusePause = "already suspended/paused";
+      assert.equal((await pause(1)).status, 503);
+      await resumed();
+      assert.deepEqual([pgbouncer.paused, other.paused], [false, false]);
+    });
+
     it("may follow another", async () => {
       for (let round = 0; round < 2; round++) {
         await pause(0.1);
@@ -390,7 +412,7 @@ describe("the gate", () => {
     it("waits a moment for a HAProxy that was just reloaded, and no longer", async () => {
       haproxy.led = undefined;
       setTimeout(() => (haproxy.led = "postgresql2"), 150);
-      assert.equal((await pause(0.1)).status, 200);
+      assert.equal((await pause(0.5)).status, 200);
       await resumed();
       haproxy.led = undefined;
       const took = await timed(pause(0.1).then(({ status }) => assert.equal(status, 403)));
@@ -453,11 +475,11 @@ describe("the gate", () => {
       assert.ok(!pgbouncer.paused);
     });
 
-    it("when it starts", async () => {
-      pgbouncer.paused = true;
+    it("when it starts, by the name of a database, too", async () => {
+      pgbouncer.paused = other.pausedByName = true;
       await stop("SIGKILL");
       await start();
-      assert.ok(!pgbouncer.paused);
+      assert.ok(!pgbouncer.paused && !other.pausedByName);
     });
 
     it("in the end, when PgBouncer refuses at first", async () => {

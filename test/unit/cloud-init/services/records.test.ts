@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { nodeFiles } from "../../../../cloud-init/node-files";
 import { roles } from "../../../../settings/roles";
-import { possibleUnits, serviceOf, services, unitsOf } from "../../../../cloud-init/services";
+import { poolerCounts } from "../../../../settings/limits";
+import { possibleServices, serviceOf, services, unitsOf } from "../../../../cloud-init/services";
 import { plan } from "../../support/settings";
 
 /** Units that the converge step has, but that are not daemons. */
@@ -16,7 +17,7 @@ describe("services", () => {
           ({ path }) => /^\/etc\/systemd\/system\/([^/]+)\.service(\.d\/|$)/.exec(path)?.[1] ?? [],
         );
         const daemons = units.filter((unit) => !others.includes(unit)).sort();
-        assert.deepEqual(daemons, [...unitsOf(role, all.settings.clock)].sort(), role);
+        assert.deepEqual(daemons, [...unitsOf(role, all.settings.clock, poolerCounts(all.settings))].sort(), role);
       }
     });
   }
@@ -25,7 +26,7 @@ describe("services", () => {
     for (const [name, { unit, role }] of Object.entries(services)) {
       assert.equal(serviceOf(unit), name);
       assert.deepEqual(
-        roles.filter((one) => possibleUnits(one).includes(unit)),
+        roles.filter((one) => possibleServices(one).some(([, its]) => its.unit === unit)),
         [role],
       );
     }

@@ -127,6 +127,10 @@ describe("staging", () => {
         "postgresql://app:***@db.pgha.internal:6432/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-staging.crt",
       );
       assert.equal(
+        url("pooledReadUrl"),
+        "postgresql://app:***@db.pgha.internal:6433/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-staging.crt",
+      );
+      assert.equal(
         url("ownerUrl"),
         "postgresql://app_owner:***@db.pgha.internal:5000/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-staging.crt",
       );
@@ -141,7 +145,7 @@ describe("staging", () => {
       assert.deepEqual(outputs.statsUrls, ["https://10.100.0.22:7000/", "https://10.100.1.22:7000/"]);
       assert.deepEqual(outputs.endpoint, {
         host: "db.pgha.internal",
-        ports: { write: 5000, read: 5001, pooled: 6432 },
+        ports: { write: 5000, read: 5001, pooled: 6432, pooledRead: 6433 },
       });
     });
 

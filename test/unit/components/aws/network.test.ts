@@ -110,8 +110,8 @@ describe("network on AWS", () => {
         inputs.subnets,
         ["a", "b", "c"].map((zone) => `id-of-pgha-aws-network-clients-us-east-1${zone}`),
       );
-      for (const [use, port] of Object.entries({ write: 5000, read: 5001, pooled: 6432 })) {
-        const inside = { write: 5010, read: 5011, pooled: 6442 }[use];
+      for (const [use, port] of Object.entries({ write: 5000, read: 5001, pooled: 6432, pooledRead: 6433 })) {
+        const inside = { write: 5010, read: 5011, pooled: 6442, pooledRead: 6443 }[use];
         const group = resource(run, `pgha-aws-endpoint-to-${use}`).inputs;
         const health = group.healthCheck as Inputs;
         assert.deepEqual(
@@ -135,7 +135,7 @@ describe("network on AWS", () => {
           assert.deepEqual([target.targetId, target.port], [address, inside]);
         }
       }
-      assert.equal(ofType(run, "Listener").length, 3);
+      assert.equal(ofType(run, "Listener").length, 4);
       assert.equal(ofType(run, "Zone").length, 0, "no DNS zone unless it is asked for");
     });
 

@@ -67,6 +67,7 @@ describe("a whole cluster", () => {
     disks: [],
     warnings,
     notes: [],
+    transactions: [],
   });
   const strict = { synchronous: true, loaded: false };
 

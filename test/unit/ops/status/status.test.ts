@@ -25,7 +25,7 @@ const longBefore = new Date(notAfter.getTime() - 300 * day);
 async function statusWith(changes: Record<string, Answer> = {}, now = longBefore): Promise<Status> {
   const answers: Record<string, Answer> = { ...wholeAnswers(), ...changes };
   const { cluster, runner } = fakeReached((node) => answers[node]);
-  return readStatus("dev", cluster.facts, await probeAll(cluster, runner), now);
+  return readStatus("dev", cluster.facts, await probeAll(cluster, runner), [], now);
 }
 
 const noFailures = { count: 0, capped: false, most: [] };
@@ -97,6 +97,8 @@ describe("pgha status", () => {
       version: "1.24.1",
       clients: { active: 13, waiting: 0 },
       servers: { active: 3, idle: 8 },
+      idleInTransaction: 0,
+      full: [],
       longestWait: 0,
       paused: [],
     });

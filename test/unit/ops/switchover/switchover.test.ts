@@ -46,6 +46,7 @@ const status = (
   disks: [],
   warnings: [],
   notes: [],
+  transactions: [],
   ...change,
 });
 
@@ -61,6 +62,8 @@ const proxy = (paused: string[]): Status["proxies"] => [
       clients: { active: 0, waiting: 0 },
       servers: { active: 0, idle: 0 },
       longestWait: 0,
+      idleInTransaction: 0,
+      full: [],
       paused,
     },
   },

@@ -42,15 +42,16 @@ describe("flows on AWS", () => {
     assert.deepEqual(
       into("haproxy").filter((rule) => !rule.includes("bastion")),
       [
-        ...["10.100.0.0/20 5000", "10.100.0.0/20 5001", "10.100.0.0/20 6432"],
-        ...["10.7.0.0/16 5000", "10.7.0.0/16 5001", "10.7.0.0/16 6432"],
-        ...["endpoint 5010", "endpoint 5011", "endpoint 6442", "endpoint 8010", "postgresql 8009"],
+        ...["10.100.0.0/20 5000", "10.100.0.0/20 5001", "10.100.0.0/20 6432", "10.100.0.0/20 6433"],
+        ...["10.7.0.0/16 5000", "10.7.0.0/16 5001", "10.7.0.0/16 6432", "10.7.0.0/16 6433"],
+        ...["endpoint 5010", "endpoint 5011", "endpoint 6442", "endpoint 6443", "endpoint 8010"],
+        ...["haproxy 6432", "haproxy 6433", "postgresql 8009"],
       ]
         .map((rule) => `haproxy <- ${rule}`)
         .sort(),
     );
     assert.deepEqual(into("bastion"), ["bastion <- 203.0.113.0/24 22"]);
-    assert.equal(into("endpoint").length, 6, "three ports for each of the clients' networks");
+    assert.equal(into("endpoint").length, 8, "four ports for each of the clients' networks");
   });
 
   it("let nobody but the load balancer say whose a connection is: the ports that believe it take its connections alone", () => {
@@ -148,7 +149,7 @@ describe("flows on AWS", () => {
     const open = settingsOnAws({ aws: { public: true, clients: ["0.0.0.0/0"] } });
     assert.deepEqual(
       declaredPublic(open).map(({ group, port }) => `${group} ${port}`),
-      ["endpoint 5000", "endpoint 5001", "endpoint 6432", "bastion 22"],
+      ["endpoint 5000", "endpoint 5001", "endpoint 6432", "endpoint 6433", "bastion 22"],
     );
     assert.ok(!into("haproxy", open).some((rule) => rule.includes("0.0.0.0/0")), "clients outside reach no machine");
   });

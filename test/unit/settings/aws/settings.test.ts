@@ -135,14 +135,19 @@ const invariants: Case[] = [
   ],
   ["a name that security groups cannot have", { name: "sg-db" }, "name", /begins with 'sg-'/],
   ["more clients than a security group has rules for", aws({ zones, clients: networks(17) }), "aws.clients",
-    /names 17 networks, which make 51 of the 61 rules of the security group of haproxy, and AWS takes 60; write fewer, wider/], // prettier-ignore
+    /names 17 networks, which make 68 of the 82 rules of the security group of haproxy, and AWS takes 60; write fewer, wider/], // prettier-ignore
   ["more clients outside than the endpoint has rules for", aws({ zones, public: true, clients: networks(21) }), "aws.clients",
-    /names 21 networks, which make 63 of the 63 rules of the security group of endpoint/], // prettier-ignore
+    /names 21 networks, which make 84 of the 84 rules of the security group of endpoint/], // prettier-ignore
   ["a bastion in more networks than there are rules for", inVpc({}, { bastion: { ...existing, from: networks(12) } }),
-    "aws.bastion.from", /names 12 networks, which make 60 of the 68 rules of the security group of haproxy/], // prettier-ignore
+    "aws.bastion.from", /names 12 networks, which make 72 of the 84 rules of the security group of haproxy/], // prettier-ignore
   ["two lists that are too many together", inVpc({}, { clients: networks(11), bastion: { ...existing, from: networks(16).slice(11) } }),
-    "aws.clients", /names 11 networks, which make 33 of the 63 rules/], // prettier-ignore
-  ["ports of the host", { ports: { write: 5500 } }, "ports", /for driver incus only: .*5000, 5001 and 6432; remove it/],
+    "aws.clients", /names 11 networks, which make 44 of the 82 rules/], // prettier-ignore
+  [
+    "ports of the host",
+    { ports: { write: 5500 } },
+    "ports",
+    /for driver incus only: .*5000, 5001, 6432 and 6433; remove it/,
+  ],
   ["no instance type", { machines: { etcd: { type: undefined } } }, "machines.etcd.type", /is missing; write an EC2/],
   ...[
     "a1.large",

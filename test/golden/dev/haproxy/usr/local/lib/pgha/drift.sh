@@ -1,3 +1,3 @@
 #!/bin/bash
-UNITS='haproxy pgbouncer pgha-gate'
+UNITS='haproxy pgbouncer pgbouncer-read pgbouncer-read-2 pgha-gate'
 [cloud-init/drift.sh]

@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# The Debian packages of the extensions that the settings name. They are on a node before PostgreSQL tries its parameters there, which may name
+# their libraries, and on every node before a database is told to use them.
+
+install_packages() {
+  local missing said
+  missing=$(missing_packages)
+  [[ -n $missing ]] || return 0
+  say "installs $missing"
+  # shellcheck disable=SC2086 # names of packages
+  if ! said=$({ apt_get update && apt_get install --no-install-recommends --no-upgrade $missing; } 2>&1); then
+    fail "could not install $missing, nothing was changed. A machine that reaches no mirror of Debian has to have them in its image. apt said: $(tail -n 3 <<<"$said")"
+  fi
+}
+apt_get() {
+  DEBIAN_FRONTEND=noninteractive timeout 900 apt-get --yes --quiet=2 -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@"
+}
+missing_packages() {
+  local package missing=()
+  for package in $PACKAGES; do
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+  done
+  echo "${missing[*]}"
+}
+note_packages() { [[ -z $PACKAGES ]] || note packages "$PACKAGES"; }
+all_have_packages() { [[ -z $PACKAGES ]] || noted_by_all packages "$PACKAGES"; }
