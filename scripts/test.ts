@@ -32,6 +32,8 @@ const parts: Part[] = [
   { name: "crowds", budget: 900, command: mocha("test/integration/crowds.test.ts"), counts: true },
   { name: "rehearsal", budget: 900, command: mocha("test/integration/rehearsal.test.ts"), counts: true },
   { name: "drill", budget: 1200, command: mocha("test/integration/drill.test.ts"), counts: true },
+  // Not finished: docs/clients.md has no table yet, and not every client comes through it.
+  { name: "clients", budget: 1200, command: mocha("test/integration/clients.test.ts"), counts: true, onRequest: true },
 ];
 
 async function main(wanted: string[]): Promise<number> {
@@ -42,7 +44,7 @@ async function main(wanted: string[]): Promise<number> {
   }
   const started = Date.now();
   await setup();
-  const chosen = parts.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+  const chosen = parts.filter(({ name, onRequest }) => (wanted.length === 0 ? !onRequest : wanted.includes(name)));
   const scratch = mkdtempSync(join(tmpdir(), "pgha-test-"));
   let results: Result[];
   try {

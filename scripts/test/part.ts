@@ -12,6 +12,8 @@ export interface Part {
   counts: boolean;
   /** It asserts no times and shares nothing with other parts, so those of its kind run side by side. @default false */
   beside?: boolean;
+  /** Only when it is asked for by its name. @default false */
+  onRequest?: boolean;
 }
 
 export interface Counts {

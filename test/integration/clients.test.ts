@@ -20,7 +20,7 @@ const stack = new TestStack("test-clients", {
   name: "pgha-clients",
   nodes: { etcd: 3, postgresql: 2, haproxy: 2 },
   network: { cidr: "10.91.0.0/24" },
-  ports: { write: 5640, read: 5641, stats: 7640, pooled: 6572 },
+  ports: { write: 5640, read: 5641, stats: 7640, pooled: 6572, pooledRead: 6672 },
 });
 
 const columns = ["TLS verified", "write", "read", "long", "broken", "cancel", "migrated", "other DDL", "switchover"];

@@ -84,7 +84,12 @@ function python(): Promise<Program[]> {
 async function go(): Promise<Program[]> {
   const cwd = copied("go");
   await must(cwd, "go", "build", "-o", "clients", ".");
-  return ["pgx", "lib/pq"].map((name) => ({ name, kind: name === "pgx" ? "go" : name, command: [join(cwd, "clients"), name], cwd }));
+  return ["pgx", "lib/pq"].map((name) => ({
+    name,
+    kind: name === "pgx" ? "go" : name,
+    command: [join(cwd, "clients"), name],
+    cwd,
+  }));
 }
 
 async function java(): Promise<Program[]> {

@@ -1,4 +1,5 @@
 /** The matrix's clients in Node.js: `main.mjs NAME`. Protocol: ../README.md. It runs beside a copy of docs/clients. */
+import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { adapters } from "./adapters.mjs";
