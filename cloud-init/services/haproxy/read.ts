@@ -17,9 +17,20 @@ const otherwiseLeader = "use_backend primary if { nbsrv(replicas) eq 0 }";
  * server that each gets its part (measured: 45 to 53 of 250 addresses with five servers, 26 to 71 by `balance source`).
  */
 const balance: Record<Settings["haproxy"]["readAffinity"], string[]> = {
-  client: ["balance hash src", "hash-type consistent sdbm avalanche", "default-server weight 100"],
+  client: ["balance hash var(txn.client)", "hash-type consistent sdbm avalanche", "default-server weight 100"],
   none: ["balance leastconn"],
 };
+
+/**
+ * Who a client is. Incus has the machine of a proxy itself connect to it for whoever comes by the host's port: those are one client,
+ * whichever proxy they come by.
+ */
+const client = ({ settings }: Plan): string[] => [
+  "tcp-request content set-var(txn.client) src",
+  ...(settings.driver === "incus"
+    ? [`tcp-request content set-var(txn.client) ipv4(127.0.0.1) if { src ${settings.network.cidr} }`]
+    : []),
+];
 
 /**
  * Reads: replicas that keep up; the leader when none is left. `replicas` is for clients; `homes` follows it, for the PgBouncer on this
@@ -30,6 +41,7 @@ export const readPath = (plan: Plan): string[] => [
     ...doors(plan, ports.read, ports.balancedRead),
     maxconn(plan, "read"),
     ...speaksFirst,
+    ...client(plan),
     otherwiseLeader,
     "default_backend replicas",
   ]),
