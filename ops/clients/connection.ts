@@ -9,6 +9,8 @@ export interface Login {
   /** What it may be called on the command line, beside its name. @default none */
   nickname?: string;
   password: string;
+  /** The database it works in. @default the first one */
+  database?: string;
   /** Where its statements go: through PgBouncer, or straight to the leader, for what needs a session of its own. */
   by: "pooled" | "write";
   /** The stack's output with its URL of one host. */
@@ -47,9 +49,15 @@ export interface Connection {
 export function loginsOf({ facts, outputs }: Cluster): Login[] {
   const passwordIn = (url: string) => decodeURIComponent(new URL(url).password);
   const { user, owner } = facts.database;
+  // Declared ones, each in the first of the databases that let it in.
+  const declared = Object.entries(outputs.rolePasswords ?? {}).map(([name, password]): Login => {
+    const database = facts.databases.find(({ roles }) => roles.includes(name))?.name;
+    return { name, password, by: "pooled", output: "pooledUrl", ...(database !== undefined && { database }) };
+  });
   return [
     { name: user, nickname: "app", password: passwordIn(outputs.pooledUrl), by: "pooled", output: "pooledUrl" },
     { name: owner, nickname: "owner", password: passwordIn(outputs.ownerUrl), by: "write", output: "ownerUrl" },
+    ...declared,
   ];
 }
 
@@ -82,7 +90,7 @@ export function connectionOf(cluster: Cluster, login: Login, showSecrets: boolea
   const pooledReads = (outputs as { pooledReadUrl?: string }).pooledReadUrl;
   return {
     user: login.name,
-    database: facts.database.name,
+    database: login.database ?? facts.database.name,
     ...(showSecrets && { password: login.password }),
     passwordFile: passwordFile(cluster),
     ca: caFile(cluster),

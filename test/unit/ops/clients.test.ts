@@ -36,6 +36,20 @@ describe("pgha env", () => {
     });
   }
 
+  it("knows the roles that the settings declare, each in a database that lets it in", () => {
+    const cluster = fakeCluster();
+    cluster.facts.databases = [
+      { name: "app", owner: "app_owner", roles: ["app", "app_owner"] },
+      { name: "shop", owner: "shop_owner", roles: ["shop_owner", "report"] },
+    ];
+    cluster.outputs.rolePasswords = { report: "s3cretreport" };
+    const report = loginNamed(cluster, "report");
+    const { user, database, by, passwordFile } = connectionOf(cluster, report, false);
+    assert.deepEqual([user, database, by], ["report", "shop", "pooled"]);
+    assert.match(readFileSync(passwordFile, "utf8"), /^\*:\*:\*:report:s3cretreport$/m);
+    assert.throws(() => loginNamed(cluster, "nobody"), /has no role 'nobody'; it has app, owner \(app_owner\), report/);
+  });
+
   it("has libpq's variables by default, with the password in a file that libpq takes", () => {
     const cluster = fakeCluster();
     const variables = variablesOf("libpq", {}, cluster);
