@@ -20,6 +20,8 @@ const stack = new TestStack("test-cluster", {
   driver: "incus",
   name: "pgha-test",
   network: { cidr: "10.89.0.0/24" },
+  // As on AWS: whoever may make databases may rename his own, which a hostile owner is to be refused.
+  database: { createDatabases: false },
   ports: { write: 15500, read: 15501, stats: 17500, pooled: 16432, pooledRead: 16532 },
 });
 
