@@ -10,8 +10,8 @@ Database nodes ask for it, over TLS, each with its own certificate (Patroni call
 
 A proxy may have several PgBouncers; all that lead to the leader are paused. Each would stay so for ever if nobody resumed it, so
 a pause ends here by itself: at its deadline, which counts from the first request and which no later one can move beyond the
-configured limit; when the gate stops; when it starts. HAProxy is told the deadline and needs nobody to end it. systemd runs `gate.py CONFIG resume` after a gate that was killed, and kills one
-that is frozen (WatchdogSec).
+configured limit; when the gate stops; when it starts. HAProxy is told the deadline and needs nobody to end it. systemd runs
+`gate.py CONFIG resume` after a gate that was killed, and kills one that is frozen (WatchdogSec).
 
 Only the node that leads, by HAProxy's word, may ask for a pause, and pauses come out of a budget: whoever has stolen a
 database node's key cannot keep the pool paused.

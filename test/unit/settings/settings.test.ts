@@ -13,7 +13,12 @@ const unknownKeys: Case[] = [
   ["of clock", { clock: { tttl: 20 } }, "clock.tttl", /known here: ttl, loopWait.*, preset$/],
   ["of network", { network: { mtu: 1500 } }, "network.mtu", /known here: cidr$/],
   ["of ports", { ports: { admin: 7000 } }, "ports.admin", /known here: write, read, stats, pooled, pooledRead$/],
-  ["of database", { database: { password: "x" } }, "database.password", /known here: name, owner, user, extensions, createDatabases$/],
+  [
+    "of database",
+    { database: { password: "x" } },
+    "database.password",
+    /known here: name, owner, user, extensions, createDatabases$/,
+  ],
   ["of postgresql", { postgresql: { version: 17 } }, "postgresql.version", /known here: maxConnections, synchronous/],
   ["of pool", { pool: { min: 1 } }, "pool.min", /known here: maxClients, size, readSize, mode, preparedStatements$/],
   [
