@@ -77,9 +77,10 @@ change_pooler() {
 start_pooler() { start_service "$pooler"; }
 # Those of more cores than there are now.
 take_poolers_away() {
-  local file
+  local file unit
   for file in "$units"/pgbouncer-*.service; do
-    if [[ -e $file ]]; then switched_off "$(basename "$file" .service)" || true; fi
+    unit=$(basename "$file" .service)
+    if [[ -e $file ]] && switched_off "$unit"; then rm -f "/etc/pgbouncer/$unit.ini"; fi
   done
 }
 
