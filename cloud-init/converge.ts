@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { databasesOf } from "../settings/databases";
 import { packagesOf } from "../settings/extensions";
-import { poolerCounts } from "../settings/limits";
 import type { Node, Plan } from "../settings/plan";
 import { ports } from "../settings/ports";
 import { binDirectory, dataDirectory } from "./services/patroni/files";
@@ -11,7 +10,7 @@ import type { File } from "./file";
 import { brief } from "./program";
 import { reactionsInBash } from "./reactions";
 import { journalOf } from "./services";
-import { poolers } from "./services/pgbouncer/poolers";
+import { poolersOf } from "./services/pgbouncer/poolers";
 import { superuserOptions } from "./services/patroni/session";
 
 /** How long one node's converge step may take, seconds. Waiting for the other nodes' turns is part of it, and copying a database. */
@@ -62,7 +61,7 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
       SQL_LIMIT: 30 + 5 * plan.settings.databases.length,
     }),
     ...(node.role === "haproxy" && {
-      POOLERS: poolers(poolerCounts(plan.settings))
+      POOLERS: poolersOf(plan)
         .map(({ unit, sockets, use }) => `${unit}:${sockets}:${ports[use]}`)
         .join(" "),
     }),

@@ -5,9 +5,8 @@ import { awsFaults } from "./aws/invariants";
 import { clientPorts, highestHost } from "./plan";
 import { roles } from "./roles";
 import type { Fault } from "./faults";
-import { lookupConnections, mostPool, reservedConnections } from "./limits";
+import { besidePool, mostPool, reservedConnections } from "./limits";
 import { databaseFaults } from "./database-faults";
-import { declaredPools } from "./databases";
 import { parameterFaults } from "./parameters/faults";
 import { readNumber } from "./parameters/numbers";
 import type { Settings, Surroundings } from "./schema";
@@ -49,7 +48,7 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
   }
 
   // Beside the pool of the first database: what looks passwords up, and the pools of the others.
-  const others = lookupConnections * machines.haproxy.cpus + declaredPools(settings);
+  const others = besidePool("pooled", settings);
   const pooled = (pool.size + others) * nodes.haproxy;
   // For each proxy one connection past PgBouncer, or its port 5000 would serve nobody.
   const free = postgresql.maxConnections - reservedConnections - nodes.haproxy;
@@ -63,7 +62,7 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
         `${most >= 1 ? `write ${most} or less` : "take less for `databases`"}, or raise postgresql.maxConnections`,
     );
   }
-  const room = mostPool(settings).pooledRead;
+  const room = mostPool("pooledRead", settings);
   if (room < 1 || (pool.readSize ?? 1) > room) {
     fault(
       "pool.readSize",

@@ -48,17 +48,17 @@ export const poolerCounts = ({ machines, nodes }: Pick<Sizes, "machines" | "node
   pooledRead: Math.max(machines.haproxy.cpus, nodes.postgresql - 1),
 });
 
-/** Room that one proxy has for its pool, beside the pools of `databases`, its lookups and one connection of clients without it. */
-export const mostPool = (sizes: Sizes): PoolerCounts => {
-  const room = (poolers: number) => share(sizes) - declaredPools(sizes) - lookupConnections * poolers - 1;
-  const { pooled, pooledRead } = poolerCounts(sizes);
-  return { pooled: room(pooled), pooledRead: room(pooledRead) };
-};
+/** Server connections of a proxy's PgBouncers beside their pools of the first database: those of `databases`, and lookups. */
+export const besidePool = (use: keyof PoolerCounts, sizes: Sizes): number =>
+  declaredPools(sizes) + lookupConnections * poolerCounts(sizes)[use];
+
+/** Room that one proxy has for its pool of the first database, when one connection is left for clients that come without a pool. */
+export const mostPool = (use: keyof PoolerCounts, sizes: Sizes): number => share(sizes) - besidePool(use, sizes) - 1;
 
 /** Server connections of the pools of a proxy. */
 const pools = (sizes: Sizes): PoolerCounts => {
   const { size, readSize } = sizes.pool;
-  return { pooled: size, pooledRead: readSize ?? Math.min(size, mostPool(sizes).pooledRead) };
+  return { pooled: size, pooledRead: readSize ?? Math.min(size, mostPool("pooledRead", sizes)) };
 };
 
 /**
@@ -66,9 +66,8 @@ const pools = (sizes: Sizes): PoolerCounts => {
  * them the rest, at least one.
  */
 export function serverConnections(sizes: Sizes) {
-  const [size, most] = [pools(sizes), mostPool(sizes)];
-  const all = (use: keyof PoolerCounts) => share(sizes) - most[use] - 1 + size[use];
-  const rest = (use: keyof PoolerCounts) => Math.max(1, most[use] + 1 - size[use]);
+  const all = (use: keyof PoolerCounts) => besidePool(use, sizes) + pools(sizes)[use];
+  const rest = (use: keyof PoolerCounts) => Math.max(1, share(sizes) - all(use));
   return { pool: all("pooled"), write: rest("pooled"), pooledRead: all("pooledRead"), read: rest("pooledRead") };
 }
 

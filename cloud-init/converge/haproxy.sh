@@ -12,12 +12,12 @@ each_pooler() {
   local one
   for one in $POOLERS; do
     IFS=: read -r pooler sockets port <<<"$one"
+    console=(runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer)
     "$@"
   done
 }
-console() { runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer "$@"; }
-pgbouncer_admin() { console -c "$1"; }
-open_console() { timeout "$1" runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer -v ON_ERROR_STOP=1; }
+pgbouncer_admin() { "${console[@]}" -c "$1"; }
+open_console() { timeout "$1" "${console[@]}" -v ON_ERROR_STOP=1; }
 pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
 
 # Whoever leads is asked for what PgBouncer asks it for. A proxy of the release before had it in the application's database.
@@ -62,7 +62,7 @@ converge() {
   start_service haproxy
   each_pooler start_pooler
   converge_gate
-  each_pooler wait_for 30 "PgBouncer to answer" pgbouncer_answers
+  each_pooler await_pooler
   wait_for "$patience" "HAProxy to see a leader" haproxy_sees_leader
   wait_for "$patience" "the leader to note where this proxy looks passwords up" note_proxy
   change_authority
@@ -74,8 +74,22 @@ change_pooler() {
   if must reload pgbouncer; then renew_connections RELOAD; fi
   if outdated "$pooler"; then in_turn restart_idle_pooler; fi
 }
-start_pooler() { start_service "$pooler"; }
-# Those of more cores than there are now.
+start_pooler() {
+  local holder
+  if ! systemctl is-active --quiet "$pooler"; then
+    holder=$(each_pooler holds_port "$port")
+    if [[ -n $holder ]]; then
+      enable_service "$pooler"
+      say "$pooler comes when $holder is restarted, which has clients. \`pgha status\` says how to end that"
+      return
+    fi
+  fi
+  start_service "$pooler"
+}
+# A PgBouncer that the release before has started lets none listen beside it.
+holds_port() { [[ $port != "$1" ]] || ! pgbouncer_admin 'SHOW CONFIG' 2>/dev/null | grep '^so_reuseport|0|' >/dev/null || echo "$pooler"; }
+await_pooler() { ! systemctl is-active --quiet "$pooler" || wait_for 30 "PgBouncer to answer" pgbouncer_answers; }
+# Those of more cores, or of more replicas, than there are now.
 take_poolers_away() {
   local file unit
   for file in "$units"/pgbouncer-*.service; do

@@ -5,20 +5,9 @@ import { clientNames, type Node, type Plan } from "../../settings/plan";
 import { ports } from "../../settings/ports";
 import { Drain } from "./drain/resource";
 import type { Firewall } from "./firewall";
-import { balancedPorts, endpointPorts } from "../../settings/aws/flows";
+import { balancedPorts, endpointPorts, targetGroupName, type Use } from "../../settings/aws/flows";
 import type { AwsNetwork } from "./network";
 import { tagsOf } from "./tags";
-
-/** What clients use the endpoint for. */
-type Use = keyof typeof endpointPorts;
-
-/** How names of target groups end. AWS takes 32 characters, of which the cluster's name may have 20. */
-const groupSuffix: Record<Use, string> = {
-  write: "to-write",
-  read: "to-read",
-  pooled: "to-pooled",
-  pooledRead: "to-pooled-r",
-};
 
 export interface AwsEndpointArgs {
   plan: Plan;
@@ -103,7 +92,7 @@ export class AwsEndpoint extends pulumi.ComponentResource {
     const group = new aws.lb.TargetGroup(
       name,
       {
-        name: `${plan.cluster}-${groupSuffix[use]}`,
+        name: targetGroupName(plan.cluster, use),
         port,
         protocol: "TCP",
         vpcId: network.vpcId,

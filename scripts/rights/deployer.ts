@@ -1,5 +1,5 @@
 /** What the deployer may do outside EC2 and IAM. There, what a call is about has a name or a path that says whose it is. */
-import { endpointPorts } from "../../settings/aws/flows";
+import { endpointPorts, targetGroupName, type Use } from "../../settings/aws/flows";
 import { clientNames } from "../../settings/plan";
 import { placeholders, type Deployment } from "./deployment";
 import { allow, policy, type Policy, type Statement } from "../../settings/aws/policy-document";
@@ -27,6 +27,7 @@ export function deployer(of: Deployment): Policy {
 
 function balancer({ settings: { name, aws }, account }: Deployment): Statement {
   const elb = (call: string) => `elasticloadbalancing:${call}`;
+  const uses = Object.keys(endpointPorts) as Use[];
   const ofRegion = (what: string) => `arn:aws:elasticloadbalancing:${aws!.region}:${account}:${what}`;
   return allow(
     "LoadBalancer",
@@ -52,9 +53,9 @@ function balancer({ settings: { name, aws }, account }: Deployment): Statement {
     [
       ofRegion(`loadbalancer/net/${name}/*`),
       ofRegion(`listener/net/${name}/*`),
-      ...Object.keys(endpointPorts).map((use) => ofRegion(`targetgroup/${name}-to-${use}/*`)),
+      ...uses.map((use) => ofRegion(`targetgroup/${targetGroupName(name, use)}/*`)),
       // Of the release before, to be deleted.
-      ...Object.keys(endpointPorts).map((use) => ofRegion(`targetgroup/${name}-${use}/*`)),
+      ...["write", "read", "pooled"].map((use) => ofRegion(`targetgroup/${name}-${use}/*`)),
     ],
   );
 }

@@ -5,7 +5,7 @@ import { checkoutRoot, pulumiEnv } from "../../ops/env";
 
 export interface Part {
   name: string;
-  /** Seconds it may take before it is stopped and counts as failed. Generous: machines differ. */
+  /** Seconds it may take before it is told to end and counts as failed. Generous: machines differ. */
   budget: number;
   command: string[];
   /** Mocha counts its own tests; any other command is one test. */
@@ -29,6 +29,9 @@ export interface Result extends Counts {
   seconds: number;
 }
 
+/** Seconds that Mocha has to end its test and to take away what tests have made (test/reporter.cjs), before it is killed. */
+const grace = 300;
+
 interface Ended {
   status: number | null;
   signal: NodeJS.Signals | null;
@@ -51,24 +54,32 @@ export async function runPart(part: Part, scratch: string, whole: boolean, print
 
   const started = Date.now();
   const output = whole ? openSync(printed, "w") : ("inherit" as const);
+  const timers: NodeJS.Timeout[] = [];
+  let late = false;
   const ended = await new Promise<Ended>((resolve) => {
     const child = spawn(command[0]!, command.slice(1), {
       cwd: checkoutRoot,
       env: { ...pulumiEnv(), PGHA_TEST_COUNTS: countsFile },
       stdio: ["ignore", output, output],
-      timeout: budget * 1000,
     });
+    const end = (signal: NodeJS.Signals, seconds: number) => {
+      const timer = setTimeout(() => (late = child.kill(signal)), seconds * 1000);
+      timers.push(timer);
+    };
+    end("SIGINT", budget); // Mocha hands no other on to the process that runs the tests
+    end("SIGKILL", budget + grace);
     child.once("error", (error) => resolve({ status: null, signal: null, error }));
     child.once("close", (status, signal) => resolve({ status, signal }));
   });
+  timers.forEach(clearTimeout);
   const seconds = (Date.now() - started) / 1000;
   if (typeof output === "number") {
     closeSync(output);
     print(`${head}\n${readFileSync(printed, "utf8").trimEnd()}`);
   }
 
-  const ok = ended.status === 0;
-  print(`-- ${name}: ${ok ? "ok" : `FAILED: ${why(ended)}`} in ${seconds.toFixed(1)} s`);
+  const ok = ended.status === 0 && !late;
+  print(`-- ${name}: ${ok ? "ok" : `FAILED: ${late ? "it took too long" : why(ended)}`} in ${seconds.toFixed(1)} s`);
   return { name, budget, seconds, ...judge(ok, counts ? readCounts(countsFile) : undefined) };
 }
 

@@ -35,6 +35,11 @@ export interface Rule {
 const { write, read, pooled, pooledRead, stats } = ports;
 /** What the endpoint offers. The stats pages are each proxy's own, and not for clients. */
 export const endpointPorts = { write, read, pooled, pooledRead };
+/** What clients use the endpoint for. */
+export type Use = keyof typeof endpointPorts;
+/** Name of the group of proxies that a use is handed on to. AWS takes 32 characters, of which the cluster's name may have 20. */
+export const targetGroupName = (cluster: string, use: Use): string =>
+  `${cluster}-to-${use === "pooledRead" ? "pooled-r" : use}`;
 /** Where the endpoint hands each use on to the proxies. Who reaches these could pass for any client: only the endpoint does. */
 export const balancedPorts = {
   write: ports.balancedWrite,

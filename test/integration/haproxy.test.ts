@@ -237,7 +237,9 @@ describe("HAProxy before a played cluster", function () {
     async function at(port: number): Promise<string | null | undefined> {
       const name = `home${++count}`;
       await stage.do("connect", name, port, 1, "127.0.0.1");
-      return (await wait(name, "served", soon))?.node;
+      const found = await wait(name, "served", soon);
+      await stage.do("hang_up", name); // there are few places
+      return found?.node;
     }
     let count = 0;
     const who = async () => Promise.all([at(first!), at(second!)]);

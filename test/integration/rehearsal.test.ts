@@ -34,7 +34,7 @@ describe("a stack on AWS, rehearsed", function () {
     rehearsal.cloud.refuseOnce("ec2:RunInstances", "VcpuLimitExceeded", reason);
     const { code, stdout, stderr } = await rehearsal.stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
     assert.notEqual(code, 0);
-    assert.ok((stdout + stderr).includes(reason), "says what AWS said");
+    assert.ok((stdout + stderr).includes(reason), `says what AWS said: ${stdout}${stderr}`);
     await rehearsal.up();
     await rehearsal.isWhole();
   });

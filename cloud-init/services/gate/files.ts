@@ -1,10 +1,9 @@
 import { hasPause } from "../../../settings/clocks";
-import { poolerCounts } from "../../../settings/limits";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 import { unit, type File } from "../../file";
 import { hardened } from "../../hardening";
-import { poolers, socketOf } from "../pgbouncer/poolers";
+import { poolersOf, socketOf } from "../pgbouncer/poolers";
 import { programFile, programs } from "../../program";
 import { tls } from "../../../settings/tls";
 
@@ -27,7 +26,7 @@ export function gateFiles(plan: Plan, node: Node): File[] {
     wait: pool.mode !== "session",
     nodes: Object.fromEntries(plan.postgresql.map(({ name, address }) => [name, address])),
     user: gateUser,
-    pgbouncer: poolers(poolerCounts(plan.settings))
+    pgbouncer: poolersOf(plan)
       .filter(({ use }) => use === "pooled")
       .map(socketOf),
     haproxy: "/run/haproxy/admin.sock",

@@ -1,5 +1,5 @@
 import { homes } from "../../../settings/homes";
-import { poolerCounts, poolSize, pooledLoginTime, strangers } from "../../../settings/limits";
+import { poolSize, pooledLoginTime, strangers } from "../../../settings/limits";
 import type { Node, Plan } from "../../../settings/plan";
 import { ports } from "../../../settings/ports";
 import { tls } from "../../../settings/tls";
@@ -32,8 +32,8 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
     pgbouncer: {
       listen_addr: "*",
       listen_port: ports[pooler.use],
-      // The kernel shares clients out among those that listen on one port.
-      so_reuseport: poolerCounts(plan.settings)[pooler.use] > 1 ? 1 : 0,
+      // The kernel shares clients out among those that listen on one port. One that is alone is ready for others: a reload can't make it so.
+      so_reuseport: 1,
       peer_id: id,
       unix_socket_dir: pooler.sockets,
       pidfile: `/run/pgbouncer/${pooler.unit}.pid`,

@@ -1,11 +1,10 @@
-import { poolerCounts } from "../../../settings/limits";
 import type { Node, Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
 import { hardened } from "../../hardening";
 import { gateUser } from "../gate/files";
 import { poolerConfig } from "./config";
 import { pgbouncerLogins } from "./databases";
-import { configOf, poolers, type Pooler } from "./poolers";
+import { configOf, poolersOf, type Pooler } from "./poolers";
 
 /**
  * PgBouncer wants its lookup role listed with a password. It logs in by certificate and needs none; but an empty one is one that
@@ -37,7 +36,7 @@ export function pgbouncerFiles(plan: Plan, node: Node): File[] {
     ...pgbouncerLogins(plan),
   ];
   const shared = { owner: "root:postgres", mode: "0640" };
-  const own = poolers(poolerCounts(plan.settings));
+  const own = poolersOf(plan);
   return [
     ...own.map((pooler) => ({ path: configOf(pooler), ...shared, content: poolerConfig(plan, node, pooler) })),
     { path: "/etc/pgbouncer/hba.conf", ...shared, content: `${header()}${hba.join("\n")}\n` },

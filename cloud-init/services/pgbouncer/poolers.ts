@@ -29,6 +29,9 @@ export const poolers = (counts: PoolerCounts): Pooler[] =>
     }),
   );
 
+/** Those of a stack's proxies. */
+export const poolersOf = ({ settings }: Plan): Pooler[] => poolers(poolerCounts(settings));
+
 /** Its Unix socket. */
 export const socketOf = ({ sockets, use }: Pooler): string => `${sockets}/.s.PGSQL.${ports[use]}`;
 
@@ -46,7 +49,7 @@ const peerId = (proxy: number, { number }: Pooler): number => proxy * mostPooler
  */
 export function peersOf(plan: Plan, node: Node, pooler: Pooler): { id: number; peers: Record<string, string> } {
   const port = ports[pooler.use];
-  const same = poolers(poolerCounts(plan.settings)).filter(({ use }) => use === pooler.use);
+  const same = poolersOf(plan).filter(({ use }) => use === pooler.use);
   const all = plan.haproxy.flatMap(({ name, address }, index) =>
     same.map((one): [number, string] => [
       peerId(index + 1, one),

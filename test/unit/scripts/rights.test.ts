@@ -229,6 +229,18 @@ const forbidden: Record<string, Question[]> = {
 };
 
 describe("the deployer's rights", () => {
+  it("reach every target group that the program makes", () => {
+    const golden = readFileSync(join(__dirname, "../../golden/staging/resources/pgha-aws-endpoint.yaml"), "utf8");
+    const names = [...golden.matchAll(/^ +name: (pgha-staging-to-\S+)$/gm)].map((match) => match[1]!);
+    assert.equal(names.length, 4);
+    for (const name of names) {
+      assert.equal(
+        decided(["elasticloadbalancing:CreateTargetGroup", elb(`targetgroup/${name}/*`), claim]),
+        "allowed",
+        name,
+      );
+    }
+  });
   it("cover all that a rehearsal of staging asked of IAM", () => {
     const kept = keptRequests();
     const rehearsed = deployerPolicies(

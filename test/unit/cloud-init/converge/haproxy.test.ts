@@ -192,6 +192,24 @@ describe("the converge step of a proxy", () => {
     const done = ["disable --quiet --now pgbouncer-3", "daemon-reload", "haproxy1: pgbouncer-3 is off"];
     assert.deepEqual(lines(stdout).lines, [...done, "pgbouncer-2.service"]);
   });
+  it("starts no PgBouncer beside one that lets none listen there, which is one of the release before", () => {
+    const starts = (held: string) => {
+      const { status, stdout, stderr } = bash(`set -euo pipefail
+        source ${script}
+        POOLERS='one:/run/1:6432 two:/run/2:6432 read:/run/1:6433'
+        enable_service() { echo "enable $1"; }
+        start_service() { echo "start $1"; }
+        systemctl() { [[ $3 == one ]]; }
+        pgbouncer_admin() { if [[ $pooler == one ]]; then printf 'so_reuseaddr|0|\nso_reuseport|${held}|0|no\n'; else return 2; fi; }
+        say() { echo "$*"; }
+        each_pooler start_pooler`);
+      assert.deepEqual([status, stderr], [0, ""]);
+      return lines(stdout).lines;
+    };
+    assert.deepEqual(starts("1"), ["start one", "start two", "start read"]);
+    const said = "two comes when one is restarted, which has clients. `pgha status` says how to end that";
+    assert.deepEqual(starts("0"), ["start one", "enable two", said, "start read"]);
+  });
   it("restarts a PgBouncer that has no clients but its console's", () => {
     assert.deepEqual(restarts("each_pooler restart_idle_pooler"), [0, "restart pgbouncer"]);
   });

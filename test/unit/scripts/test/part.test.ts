@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { add, runPart, table, type Part } from "../../../../scripts/test/part";
@@ -33,6 +33,26 @@ describe("a part of npm test", () => {
     assert.deepEqual(await counts(`${says(9)}; kill -9 $$`), [9, 1, 0]);
     assert.deepEqual(await counts("", { command: ["/no/such/program"] }), [0, 1, 0]);
     assert.deepEqual(await counts(`${says(9)}; exec sleep 60`, { budget: 0.2 }), [9, 1, 0]);
+  });
+
+  it("takes away what its tests made when it is stopped at its budget, and begins no other", async () => {
+    const file = join(folder, "slow.test.cjs");
+    const tests = `
+      const { setTimeout: pause } = require("node:timers/promises");
+      describe("slow", () => {
+        after(() => console.log("taken away"));
+        it("one", () => pause(2500)).timeout(9000);
+        it("two", () => console.log("another"));
+      });`;
+    writeFileSync(file, tests);
+    const command = ["node_modules/.bin/mocha", "--reporter", "test/reporter.cjs", file];
+    const printed: string[] = [];
+    const part = { name: "slow", budget: 1.5, command, counts: true };
+    const result = await runPart(part, join(folder, "slow"), true, (text: string) => printed.push(text));
+    assert.deepEqual([result.passed, result.failed], [1, 1], printed.join("\n"));
+    assert.match(printed[0]!, /taken away/);
+    assert.doesNotMatch(printed[0]!, /another/);
+    assert.match(printed[1]!, /^-- slow: FAILED: it took too long in/);
   });
 
   it("shows what it printed under its name when it has ended", async () => {
