@@ -21,6 +21,9 @@ export interface Seen {
   port: number | null;
 }
 
+/** Sessions that a proxy tells of at most, in each of two answers. */
+const mostSessions = 5000;
+
 /** Where a session comes from, as far as it is known, and whether PgBouncer is on its way. */
 export function originOf({ address, port }: Seen, hops: Hop[]): { client: string | null; proxy: string | null } {
   if (address === null) return { client: null, proxy: null };
@@ -38,12 +41,16 @@ export function originOf({ address, port }: Seen, hops: Hop[]): { client: string
   return { client: seen.slice(0, seen.lastIndexOf(":")), proxy };
 }
 
-/** HAProxy's sessions, those of its old workers among them: where each comes from and where its server sees it come from. */
-const haproxySessions = `{
-  echo 'show sess all' | timeout 5 socat -t 5 - /run/haproxy/admin.sock
-  echo 'show proc' | timeout 5 socat -t 5 - /run/haproxy/master.sock | awk '/^# / {old = /old workers/} old && $2 == "worker" {print $1}' |
-    while read -r pid; do echo "@!$pid show sess all" | timeout 5 socat -t 5 - /run/haproxy/master.sock; done
-} | awk '/ source=/ {from = $0; sub(/.* source=/, "", from)} /^ +backend=.* addr=/ {sub(/.* addr=/, ""); print from, $0}'`;
+/**
+ * HAProxy's sessions, the newest first, as it has logged them: where each comes from and where its server sees it come from. PgBouncer's
+ * by themselves: few, and older than the last thousands of others. Not by \`show sess all\`: HAProxy 3.0.11 dies of it when a session
+ * waits at a rule (its commit 8dae4f7c0), and with it go all that it serves.
+ */
+const haproxySessions = ["^client .* by (pool|homes|hold) to ", "^client "]
+  .map(
+    (pattern) => `timeout 4 journalctl -q --no-pager -o cat -u haproxy -r -n ${mostSessions} -g '${pattern}' || true`,
+  )
+  .join("; ");
 
 /** Each PgBouncer is asked by itself: what it calls its clients is known to itself alone. */
 const questions = (cluster: ClusterOutput): Record<string, string> => ({
@@ -59,7 +66,7 @@ const questions = (cluster: ClusterOutput): Record<string, string> => ({
 /** A proxy's hops, from its answers to `questions`. */
 export function readHops(node: string, sections: Sections): Hop[] {
   const haproxy = (sections.get("haproxy") ?? "").split("\n").flatMap((line): Hop[] => {
-    const [, from, as] = /^(\S+:\d+) (\S+:\d+)$/.exec(line) ?? [];
+    const [, from, as] = /^client (\S+:\d+) as (\S+:\d+) by /.exec(line) ?? [];
     return from && as ? [{ node, as, from, pooled: false }] : [];
   });
   const poolers = [...sections.keys()].flatMap((name) => /^servers(\d+)$/.exec(name)?.[1] ?? []);

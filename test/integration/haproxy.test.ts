@@ -400,31 +400,28 @@ describe("HAProxy before a played cluster", function () {
     });
   });
 
+  /** Until one is gone nothing is dropped. */
+  const vanishing = () =>
+    run(`nft 'add table inet vanished; add chain inet vanished out { type filter hook output priority 0; }'`);
+  const vanishes = (number: number) =>
+    run(`nft add rule inet vanished out ip daddr ${plan.postgresql[number]!.address} drop`);
+  /** Connections that nothing will ever wake again. */
+  const stuck = () =>
+    run("echo 'show sess' | socat - /run/haproxy/admin.sock | grep -v fe=GLOBAL | grep -c 'exp= ' || true");
+
   describe("when the leader's machine vanishes", () => {
-    const address = plan.postgresql[0]!.address;
-    before(() =>
-      // Until it is gone nothing is dropped.
-      stage.do(
-        "run",
-        `nft 'add table inet vanished; add chain inet vanished out { type filter hook output priority 0; }'`,
-      ),
-    );
-    afterEach(() => stage.do("run", "nft flush table inet vanished"));
-    /** Connections that nothing will ever wake again. */
-    const stuck = () =>
-      stage.do<string>(
-        "run",
-        "echo 'show sess all' | socat - /run/haproxy/admin.sock | awk '/ task=/ && /exp=<NEVER>/' | grep -c . || true",
-      );
+    before(() => vanishing());
+    afterEach(() => run("nft flush table inet vanished"));
 
     it("serves whoever connects meanwhile by the next leader, and none is stuck for ever", async () => {
       await serves(one);
-      await stage.do("run", `nft add rule inet vanished out ip daddr ${address} drop`);
+      await vanishes(0);
       const clients = [];
-      for (let n = 0; n < 10; n++) {
+      for (let n = 0; n < 60; n++) {
         clients.push(await connect());
-        await pause(100);
+        await pause(50);
       }
+      await until("the leader to be down", soon, async () => (await up()) === "");
       await says(two, 200, primary(2));
       for (const client of clients) {
         const { node, ended } = (await wait(client, "served", soon + aWhile)) ?? (await state(client));
@@ -432,6 +429,25 @@ describe("HAProxy before a played cluster", function () {
       }
       await settlesOn(two);
       // One that has just begun has no end yet either.
+      await until("none to be stuck", 5, async () => (await stuck()).trim() === "0");
+    });
+  });
+
+  describe("when a replica's machine vanishes", () => {
+    before(() => vanishing());
+    afterEach(() => run("nft flush table inet vanished"));
+
+    it("serves whoever connects meanwhile by another, and none is stuck for ever", async () => {
+      const clients = [];
+      await vanishes(2);
+      for (let n = 1; n <= 60; n++) {
+        clients.push(await connect(ports.read, `127.7.7.${n}`));
+        await pause(50);
+      }
+      for (const client of clients) {
+        const { node, ended } = (await wait(client, "served", soon + aWhile)) ?? (await state(client));
+        assert.ok(node === two || node === three || ended, "is served or told, not forgotten");
+      }
       await until("none to be stuck", 5, async () => (await stuck()).trim() === "0");
     });
   });

@@ -10,8 +10,11 @@ import { readPath } from "./read";
 import { roleRelay } from "./role";
 import { checkTimeout, clientLine, section } from "./section";
 import { holdProgram, writeGlobals, writePath } from "./write";
-import { programFile } from "../../program";
+import { programFile, programs } from "../../program";
 import { tls } from "../../../settings/tls";
+
+/** The program that ends sessions of servers that are down. */
+const cutProgram = "cut.lua";
 
 /** HAProxy's configuration. Options after the HAProxy 3.0 configuration manual. */
 export function haproxyFiles(plan: Plan): File[] {
@@ -19,7 +22,7 @@ export function haproxyFiles(plan: Plan): File[] {
   return [
     { path: "/etc/haproxy/haproxy.cfg", owner: "root:root", mode: "0644", content: haproxyConfig(plan) },
     ...(clock.hold > 0 ? [programFile(`haproxy/${holdProgram}`, "0644")] : []),
-    programFile(`haproxy/${oldWorkerProgram}`, "0644"),
+    ...[cutProgram, oldWorkerProgram].map((name) => programFile(`haproxy/${name}`, "0644")),
     {
       path: "/etc/systemd/system/haproxy.service.d/pgha.conf",
       owner: "root:root",
@@ -69,6 +72,8 @@ function haproxyConfig(plan: Plan): string {
     `maxconn ${total(plan)}`,
     "ssl-default-bind-options ssl-min-ver TLSv1.2",
     "ssl-default-server-options ssl-min-ver TLSv1.2",
+    // Nobody is on his way to a server any more when it has been down for this long.
+    `lua-load ${programs}/${cutProgram} ${clock.connectTimeout + 100}`,
     ...oldWorkers(plan),
     // After a start or a reload, ask at once who leads, not at some time within the interval.
     "max-spread-checks 50ms",

@@ -15,7 +15,7 @@ end
 
 -- 1. HAProxy ends its checks when it ends its listeners (proxy.c, `do_soft_stop_now`; check.c, `process_chk_conn`), so in an old
 -- worker nothing would cut a session whose server has lost its role or its machine. The new worker does check: a server that it has
--- found down is marked down in the old one as well, and `on-marked-down shutdown-sessions` does the rest.
+-- found down is marked down in the old one as well, and its sessions are cut (cut.lua).
 local looks = 2 -- in a row that must find a server down: its check may be just about to find it up
 local found = {} -- how many have, by backend and server
 
@@ -34,7 +34,12 @@ local function follow_new_worker()
     -- One that the new worker has may be new. What follows another's state does so here, too.
     local proxy = core.backends[backend]
     local server = proxy and proxy.servers[name]
-    if server and found[key] == looks then server:check_force_down() end
+    if server and found[key] == looks then
+      server:check_force_down()
+      for _, follower in pairs(core.backends) do
+        if follower.servers[name] then cut_soon(follower.servers[name]) end
+      end
+    end
   end
   return 200
 end

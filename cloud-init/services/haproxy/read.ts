@@ -6,7 +6,7 @@ import type { Settings } from "../../../settings/schema";
 import { doors } from "./balanced";
 import { maxconn, speaksFirst } from "./limits";
 import { saidLately } from "./role";
-import { checked, checkedByRelay, cutWhenDown, section } from "./section";
+import { checked, checkedByRelay, section } from "./section";
 
 /** Where reads go when no replica keeps up. */
 const otherwiseLeader = "use_backend primary if { nbsrv(replicas) eq 0 }";
@@ -54,8 +54,6 @@ export const readPath = (plan: Plan): string[] => [
     ...plan.postgresql.map(({ name, address }) => `server ${name} ${address}:${ports.postgresql} check`),
   ]),
   section("frontend homes", [
-    // PgBouncer logs whose its sessions are.
-    "no log",
     ...homes(plan).map(({ port }) => `bind 127.0.0.1:${port}`),
     maxconn(plan, "homes"),
     otherwiseLeader,
@@ -65,7 +63,6 @@ export const readPath = (plan: Plan): string[] => [
     // Who has neither of his own goes where his home's others do: a cancel must find its session.
     "balance hash dst_port",
     "hash-type consistent",
-    `default-server ${cutWhenDown}`,
     // A rule whose server is down is passed over by itself, one whose server lags is not.
     ...homes(plan).flatMap(({ port, nodes }) =>
       nodes.map(({ name }) => `use-server ${name} if { dst_port ${port} } { ${saidLately(name)} }`),

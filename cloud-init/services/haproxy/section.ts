@@ -4,7 +4,7 @@ import { ports } from "../../../settings/ports";
 /** A section of HAProxy's configuration: its first line, then the others, indented. */
 export const section = (head: string, lines: string[]) => [head, ...lines.map((line) => `  ${line}`)].join("\n");
 
-/** How servers are checked, and that sessions end with their server's role: a client that stays would talk to nobody. */
+/** How servers are checked. */
 export const checked = (clock: Clock) =>
   [
     "default-server",
@@ -13,10 +13,7 @@ export const checked = (clock: Clock) =>
     `downinter ${clock.checkDown}ms`,
     `fall ${clock.fall}`,
     `rise ${clock.rise}`,
-    cutWhenDown,
   ].join(" ");
-
-export const cutWhenDown = "on-marked-down shutdown-sessions";
 
 /**
  * How a server's PostgreSQL is checked: it takes connections, and the relay (role.ts) says what it should.

@@ -4,7 +4,7 @@ import type { Plan } from "../../../settings/plan";
 import { programs } from "../../program";
 import { doors } from "./balanced";
 import { maxconn, speaksFirst } from "./limits";
-import { checked, checkedByRelay, cutWhenDown, section } from "./section";
+import { checked, checkedByRelay, section } from "./section";
 
 /** The program that holds connections while nobody leads. */
 export const holdProgram = "hold.lua";
@@ -34,15 +34,13 @@ export function writePath(plan: Plan): string[] {
     ]),
     // More special than the other: who comes by the loopback interface is met by this one.
     section("frontend pool", [
-      // PgBouncer logs whose its sessions are.
-      "no log",
       `bind 127.0.0.1:${ports.write}`,
       ...(holds ? [`bind ${poolHold}`] : []),
       maxconn(plan, "pool"),
       "default_backend pool",
     ]),
     ...(holds
-      ? [section("frontend hold", ["no log", `bind ${clientHold}`, maxconn(plan, "hold"), "default_backend primary"])]
+      ? [section("frontend hold", [`bind ${clientHold}`, maxconn(plan, "hold"), "default_backend primary"])]
       : []),
     leaderBackend(plan, "primary", clientHold, ` maxconn ${to.write}`),
     leaderBackend(plan, "pool", poolHold, ""),
@@ -73,7 +71,6 @@ function leaderBackend(plan: Plan, name: string, hold: string, limit: string): s
     ...door,
     // A server that has just died refuses until the check has noticed: try again, each time with whoever is up then.
     ...(holds ? ["option redispatch 1", "retries 100"] : []),
-    `default-server ${cutWhenDown}`,
     // A reload came while it waited.
     ...(holds ? ["use-server hold if { var(txn.replaced) -m bool }"] : []),
     // Two servers may be up until the check of the old leader has noticed that another leads.
