@@ -6,12 +6,13 @@ import { connect, query } from "../../simulator/sql";
 import { TestStack, until } from "../../simulator/stack";
 import type { Status } from "../../ops/status";
 import { byHand, putBack, refused, settings, tried, undone } from "./support/mistakes";
+import { sample, thorough } from "./support/thorough";
 import { underLoad } from "./support/under-load";
 
 const stack = new TestStack("test-mistakes", settings);
 
-/** Seconds after which an `up` is killed: by default one that has just begun to change nodes, and one in the middle of it. */
-const moments = (process.env.PGHA_KILLS_AT ?? "4,8").split(",").map(Number);
+/** Seconds after which an `up` is killed: in the middle of changing nodes; thoroughly, from before it begins to after its end. */
+const moments = thorough ? Array.from({ length: 20 }, (_, number) => 2 + number) : [8];
 
 describe("mistakes", function () {
   this.timeout(900_000);
@@ -52,7 +53,7 @@ describe("mistakes", function () {
 
   it("in settings are refused, and change nothing", async () => {
     await underLoad(stack, async () => {
-      for (const [edit, ...said] of refused) {
+      for (const [edit, ...said] of sample(refused, 3)) {
         const text = await failedUp(edit);
         for (const words of said) assert.match(text, words);
         assert.doesNotMatch(text, /^ +\S+ \d+ (created|updated|deleted|replaced)$/m);
@@ -65,7 +66,7 @@ describe("mistakes", function () {
   it("that no table knows are found out by a trial on the nodes, and nothing is restarted", async () => {
     const before = await starts();
     await underLoad(stack, async () => {
-      for (const [edit, words] of tried) {
+      for (const [edit, words] of sample(tried, 2)) {
         const text = await failedUp(edit);
         assert.match(text, words);
         assert.match(text, /PostgreSQL does not start with these settings, nothing was changed/);
@@ -135,7 +136,7 @@ describe("mistakes", function () {
       ],
       ["DROP DATABASE app WITH (FORCE)", "postgres", /database .*app.* does not exist/],
     ];
-    for (const [sql, database, said] of deeds) {
+    for (const [sql, database, said] of sample(deeds, 2)) {
       await onLeader(sql, database);
       assert.match((await status()).warnings.join("\n"), said);
       await stack.up();
