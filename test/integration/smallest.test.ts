@@ -4,6 +4,7 @@ import { readdirSync } from "node:fs";
 import { machinesOf, type Machines } from "../../simulator/machines";
 import { query } from "../../simulator/sql";
 import { incus, TestStack, until } from "../../simulator/stack";
+import { declaredChecks } from "./support/declared";
 import { becomesWhole, complaints, validation } from "../../simulator/validation";
 
 const stack = new TestStack("test-smallest", {
@@ -65,6 +66,8 @@ describe("the smallest cluster", function () {
     assert.match(await said("logs", "postgresql1", "--lines", "50"), /patroni/);
     assert.match(await said("endpoints"), /pooled .*postgresql:/);
   });
+
+  declaredChecks(stack, () => machines);
 
   it("fails over in both directions, controlled and by a killed postmaster, the timeline one up each time", async () => {
     await query(machines.cluster, "ownerUrl", "CREATE TABLE kept (id int PRIMARY KEY)");

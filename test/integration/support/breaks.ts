@@ -1,4 +1,5 @@
 import type { Role } from "../../../settings/roles";
+import { sample } from "./thorough";
 
 /** A way to break a cluster, and which checks must see it. */
 export interface Break {
@@ -69,12 +70,15 @@ export const breaks: Break[] = [
       "database connectivity: the pooled port leads to the leader, over TLS",
     ],
   },
-  ...[
-    { daemon: "etcd", where: "etcd" as const, path: "/etc/etcd/etcd.yml" },
-    { daemon: "patroni", where: "replica" as const, path: "/etc/patroni/patroni.yml" },
-    { daemon: "haproxy", where: "haproxy" as const, path: "/etc/haproxy/haproxy.cfg" },
-    { daemon: "pgbouncer", where: "haproxy" as const, path: "/etc/pgbouncer/pgbouncer.ini" },
-  ].map(({ daemon, where, path }) => ({
+  ...sample(
+    [
+      { daemon: "etcd", where: "etcd" as const, path: "/etc/etcd/etcd.yml" },
+      { daemon: "patroni", where: "replica" as const, path: "/etc/patroni/patroni.yml" },
+      { daemon: "haproxy", where: "haproxy" as const, path: "/etc/haproxy/haproxy.cfg" },
+      { daemon: "pgbouncer", where: "haproxy" as const, path: "/etc/pgbouncer/pgbouncer.ini" },
+    ],
+    3,
+  ).map(({ daemon, where, path }) => ({
     name: `a configuration file of ${daemon} altered by hand`,
     where,
     break: `cp -p ${path} /run/pgha-altered && echo '# altered' >>${path}`,

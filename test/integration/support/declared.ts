@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { connect, type Door } from "../../../simulator/sql";
+import type { TestStack } from "../../../simulator/stack";
+import type { Machines } from "../../../simulator/machines";
+import { loadCluster } from "../../../ops/cluster";
+import { thorough } from "./thorough";
+import { complaints, validation } from "../../../simulator/validation";
+
+const shop = {
+  ...{ name: "shop", owner: "shop_owner", schemas: ["private"], extensions: ["pg_trgm"] },
+  ...{ parameters: { work_mem: "9MB" }, pool: 5 },
+};
+const old = { name: "old", owner: "shop_owner", onRemoval: "drop" };
+const roles = [
+  { name: "shop_owner" },
+  { name: "report", may: { app: "read", shop: "read" }, parameters: { statement_timeout: "30s" } },
+  { name: "staff", login: false, may: { shop: "write" }, members: ["ann"] },
+  { name: "ann" },
+];
+
+/** Databases and roles that are declared: made, used by their own and by nobody else, changed, taken away. */
+export function declaredChecks(stack: TestStack, machines: () => Machines): void {
+  /** Runs statements as one role; gives the first column of the last one, or the error's code. */
+  async function as(role: string, database: string, door: Door, ...statements: string[]): Promise<unknown> {
+    const cluster = await loadCluster(stack.name);
+    const password = cluster.outputs.rolePasswords![role]!;
+    try {
+      const client = await connect(cluster, door, { user: role, password, database });
+      try {
+        let value: unknown;
+        for (const statement of statements)
+          value = Object.values((await client.query<Record<string, unknown>>(statement)).rows[0] ?? {})[0];
+        return value;
+      } finally {
+        await client.end();
+      }
+    } catch (error) {
+      return (error as { code?: string }).code ?? (error as Error).message;
+    }
+  }
+  const superuser = async (database: string, sql: string) =>
+    machines().on(
+      await machines().leader(),
+      `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`,
+    );
+  /** What an `up` that must fail says. */
+  async function refusal(settings: object): Promise<string> {
+    stack.set({ ...settings });
+    const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    assert.notEqual(code, 0);
+    return stdout + stderr;
+  }
+  const doors: Door[] = ["writeUrl", "pooledUrl"];
+
+  it("declared databases and roles are made by one up, and what somebody made by hand stays", async () => {
+    await superuser("postgres", "CREATE DATABASE by_hand");
+    await superuser("postgres", "CREATE ROLE by_hand LOGIN");
+    stack.set({ databases: [shop, old], roles });
+    await stack.up();
+    assert.equal(await superuser("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'by_hand'"), "1");
+    assert.equal(await superuser("postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'by_hand'"), "t");
+    assert.equal(complaints(await validation(stack, "--quick")), "");
+    assert.match(await stack.up(), /^ +\d+ unchanged$/m);
+  });
+
+  it("declared databases and roles are their owner's, on every port, with their extensions, schemas and parameters", async () => {
+    for (const [number, door] of doors.entries()) {
+      const made = await as(
+        ...(["shop_owner", "shop", door] as const),
+        `CREATE TABLE things${number} (name text)`,
+        `CREATE TABLE private.things${number} (name text)`,
+        `INSERT INTO things${number} VALUES ('lamp')`,
+        `SELECT similarity(name, 'lamb') > 0.3 FROM things${number}`,
+      );
+      assert.equal(made, true, door);
+      assert.equal(await as("shop_owner", "shop", door, "SHOW work_mem"), "9MB", door);
+    }
+  });
+
+  it("declared databases and roles give each role what it may, and nobody else anything", async () => {
+    for (const door of doors) {
+      assert.equal(await as("report", "shop", door, "SELECT name FROM things0"), "lamp", door);
+      assert.equal(await as("report", "shop", door, "INSERT INTO things0 VALUES ('x')"), "42501", door);
+      assert.equal(await as("report", "shop", door, "SHOW statement_timeout"), "30s", door);
+      assert.equal(await as("report", "app", door, "SELECT 1"), 1, door);
+      assert.equal(await as("ann", "shop", door, "INSERT INTO things0 VALUES ('lamp') RETURNING name"), "lamp", door);
+      assert.notEqual(await as("ann", "app", door, "SELECT 1"), 1, door);
+      assert.notEqual(await as("shop_owner", "app", door, "SELECT 1"), 1, door);
+      for (const database of ["postgres", "by_hand", "template1"])
+        assert.notEqual(await as("shop_owner", database, door, "SELECT 1"), 1, `${database} by ${door}`);
+    }
+    assert.equal(await as("report", "shop", "pooledReadUrl", "SELECT name FROM things0"), "lamp");
+  });
+
+  it("declared databases and roles that clash, do not exist or do not fit are refused in one message, and nothing is changed", async () => {
+    const said = await refusal({
+      databases: [shop, { ...old, extensions: ["pg_trgmm"] }, { name: "postgres", owner: "shop_owner" }],
+      roles: [...roles, { name: "pgbouncer" }, { name: "lost", may: { nowhere: "read" } }],
+    });
+    for (const part of ["pg_trgmm", "pg_trgm", "postgres", "pgbouncer", "nowhere"])
+      assert.ok(said.includes(part), said);
+    assert.doesNotMatch(said, /^ +\S+ \d+ (created|updated|deleted|replaced)$/m);
+    stack.set({ databases: [shop, old], roles });
+  });
+
+  // Nodes try for two minutes: sessions may go by themselves.
+  (thorough ? it : it.skip)(
+    "declared databases and roles are not dropped while sessions use them, and are afterwards",
+    async () => {
+      const cluster = await loadCluster(stack.name);
+      const [user, password] = ["shop_owner", cluster.outputs.rolePasswords!.shop_owner!];
+      const client = await connect(cluster, "writeUrl", { user, password, database: "old" });
+      try {
+        assert.match(await refusal({ databases: [shop] }), /old.*\b1\b.*session|\b1\b.*session.*old/s);
+      } finally {
+        await client.end();
+      }
+    },
+  );
+
+  it("declared databases and roles that are taken out of the settings let nobody in, and keep their data unless they say drop", async () => {
+    const { outputs } = await loadCluster(stack.name);
+    stack.set({ databases: [], roles: [] });
+    await stack.up();
+    assert.equal(await superuser("shop", "SELECT count(*) FROM things0"), "3");
+    assert.equal(await superuser("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'old'"), "0");
+    assert.equal(await superuser("postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'report'"), "f");
+    const cluster = await loadCluster(stack.name);
+    for (const door of doors) {
+      const login = { user: "shop_owner", password: outputs.rolePasswords!.shop_owner!, database: "shop" };
+      await assert.rejects(connect(cluster, door, login), door);
+    }
+    assert.equal(complaints(await validation(stack, "--quick")), "");
+    for (const statement of ["DROP DATABASE by_hand", "DROP ROLE by_hand"]) await superuser("postgres", statement);
+  });
+}
