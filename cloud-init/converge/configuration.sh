@@ -63,11 +63,13 @@ forget_strangers() {
   done
 }
 
-# The new settings are given up on this node. Patroni goes on with the old ones.
+# The new settings are given up on this node. Patroni goes on with the old ones, and has soon seen that nothing waits for a restart.
 leave_it() {
   put_back
   systemctl reload patroni || true
+  soon 30 nothing_pending
 }
+nothing_pending() { ! pending_restart; }
 
 # PostgreSQL did not come back: the old settings, here and in etcd, bring it back, and no other node restarts.
 take_back() {

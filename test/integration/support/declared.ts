@@ -105,7 +105,7 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
 
   // Nodes try for two minutes: sessions may go by themselves.
   (thorough ? it : it.skip)(
-    "declared databases and roles are not dropped while sessions use them, and are afterwards",
+    "declared databases and roles are not dropped while sessions use them",
     async () => {
       const cluster = await loadCluster(stack.name);
       const [user, password] = ["shop_owner", cluster.outputs.rolePasswords!.shop_owner!];
