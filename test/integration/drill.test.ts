@@ -9,9 +9,6 @@ import { thorough } from "./support/thorough";
 import { clientsRideThrough } from "./support/clients";
 import { TestStack } from "../../simulator/stack";
 
-/** Writes the gate must see acknowledged. */
-const least = 20_000;
-
 const stack = new TestStack("test-drill", {
   driver: "incus",
   name: "pgha-drill",
@@ -22,6 +19,8 @@ const stack = new TestStack("test-drill", {
 /** What is drilled: each kind of fault, and each role. Thoroughly: all main ones. */
 const some = ["switchover", "kill-postmaster", "power-off-leader", "power-off-proxy", "kill-pgbouncer", "cut-leader"];
 const drilled = faults.filter(({ name, main }) => main && (thorough || some.includes(name))).map(({ name }) => name);
+/** Writes the gate must see acknowledged. */
+const least = 2000 * drilled.length;
 
 describe("drills", function () {
   this.timeout(900_000);
