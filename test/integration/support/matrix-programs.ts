@@ -102,8 +102,15 @@ async function java(): Promise<Program[]> {
   return [{ name: "JDBC, HikariCP", kind: "jdbc", command: ["java", "-cp", `classes:${jars}/*`, "Main", "jdbc"], cwd }];
 }
 
+async function rust(): Promise<Program[]> {
+  const cwd = copied("rust");
+  await must(cwd, "cargo", "build", "--locked", "--quiet");
+  const program = join(cwd, "target", "debug", "clients");
+  return ["tokio-postgres", "sqlx"].map((name) => ({ name, kind: "rust", command: [program, name], cwd }));
+}
+
 /** Builds all of them. */
 export async function programs(): Promise<Program[]> {
   const psql = { name: "psql", kind: "psql", command: ["bash", "main.sh"], cwd: join(sources, "psql") };
-  return [psql, ...(await Promise.all([node(), python(), go(), java()])).flat()];
+  return [psql, ...(await Promise.all([node(), python(), go(), java(), rust()])).flat()];
 }
