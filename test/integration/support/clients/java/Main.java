@@ -215,6 +215,11 @@ public class Main {
         }
     }
 
+    /** HikariCP says of every failure that it has no connection; why is in the cause, and of a network's failure in the cause of that. */
+    static String reasons(Throwable error) {
+        return error + (error.getCause() == null ? "" : ": " + reasons(error.getCause()));
+    }
+
     static String json(String text) {
         return "\"" + text.replace("\\", "\\\\").replace("\"", "\\\"").replaceAll("\\s+", " ") + "\"";
     }
@@ -238,8 +243,7 @@ public class Main {
                 said = session.step(words[0], words.length > 1 ? words[1] : "");
             } catch (Exception error) {
                 ok = false;
-                // HikariCP says why in the cause.
-                said = json(error.getMessage() + " " + error.getCause());
+                said = json(reasons(error));
             }
             System.out.printf("{\"step\": %s, \"ok\": %s, \"said\": %s}%n", json(words[0]), ok, said);
         }
