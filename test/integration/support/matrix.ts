@@ -38,7 +38,8 @@ export class Session {
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => (this.errors += text));
     this.child.stdin!.on("error", () => undefined); // one that has ended answers nothing
     this.lines = createInterface({ input: this.child.stdout! });
-    this.lines.on("line", (line) => this.waiting?.(JSON.parse(line) as Answer));
+    // Some libraries print what they think of things.
+    this.lines.on("line", (line) => line.startsWith("{") && this.waiting?.(JSON.parse(line) as Answer));
     const ended = () => this.waiting?.({ ok: false, said: `it ended: ${this.errors.trim().slice(-2000)}` });
     this.child.on("error", ended).on("close", ended);
   }
