@@ -6,6 +6,8 @@ export interface Machines {
   cluster: Cluster;
   /** Runs a script on a node and gives what it printed. @throws unless it succeeds */
   on(node: string, script: string, timeout?: number): Promise<string>;
+  /** Runs SQL on the leader as its superuser, and gives what psql printed, unaligned. @throws unless it succeeds */
+  superuser(sql: string, database?: string): Promise<string>;
   /** The node that leads. @throws when there is none, or more than one */
   leader(): Promise<string>;
   /** A node that does not lead. */
@@ -28,13 +30,18 @@ export async function machinesOf(stack: string): Promise<Machines> {
     );
   const roles = async () =>
     Promise.all(database.map(async ({ name, address }) => ({ name, role: await role(name, address) })));
+  const leader = async () => {
+    const leaders = (await roles()).filter((node) => node.role === "primary");
+    if (leaders.length !== 1) throw new Error(`${leaders.length} leaders`);
+    return leaders[0]!.name;
+  };
   return {
     cluster,
     on,
-    async leader() {
-      const leaders = (await roles()).filter((node) => node.role === "primary");
-      if (leaders.length !== 1) throw new Error(`${leaders.length} leaders`);
-      return leaders[0]!.name;
+    leader,
+    async superuser(sql, database = "postgres") {
+      const psql = `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`;
+      return on(await leader(), psql);
     },
     async replica() {
       const found = (await roles()).find((node) => node.role === "replica");

@@ -100,6 +100,14 @@ export class TestStack {
     return this.mustPulumi(...upArguments, ...more);
   }
 
+  /** Changes settings, and gives what the `up` prints that must fail with them. */
+  async failedUp(changes: RawSettings, ...more: string[]): Promise<string> {
+    this.set(changes);
+    const { code, stdout, stderr } = await this.pulumi(...upArguments, ...more);
+    if (code === 0) throw new Error(`up went through with ${JSON.stringify(changes)}:\n${tail(stdout)}`);
+    return stdout + stderr;
+  }
+
   /** `pulumi up` by another checkout of the project. */
   async upFrom(checkout: string): Promise<void> {
     const { code, stdout, stderr } = await run("pulumi", this.args(upArguments), { cwd: checkout });

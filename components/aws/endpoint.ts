@@ -5,7 +5,7 @@ import { clientNames, type Node, type Plan } from "../../settings/plan";
 import { ports } from "../../settings/ports";
 import { Drain } from "./drain/resource";
 import type { Firewall } from "./firewall";
-import { balancedPorts, endpointPorts, targetGroupName, type Use } from "../../settings/aws/flows";
+import { balancedPorts, endpointPorts, targetGroupName, uses, type Use } from "../../settings/aws/flows";
 import type { AwsNetwork } from "./network";
 import { tagsOf } from "./tags";
 
@@ -76,7 +76,7 @@ export class AwsEndpoint extends pulumi.ComponentResource {
       // Its address is known before it exists. That it is another one's once its machine is recreated, Pulumi sees by this alone.
       return { node, address: incarnation.apply(() => node.address), drain };
     });
-    for (const use of Object.keys(endpointPorts) as Use[]) this.offer(args, balancer, targets, use);
+    for (const use of uses) this.offer(args, balancer, targets, use);
     const [named] = clientNames(plan.settings);
     if (named) this.addName(args, balancer, named);
     this.endpoint = { host: named ? pulumi.output(named) : balancer.dnsName, ports: endpointPorts };

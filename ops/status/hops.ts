@@ -21,9 +21,6 @@ export interface Seen {
   port: number | null;
 }
 
-/** Sessions that a proxy tells of at most, in each of two answers. */
-const mostSessions = 5000;
-
 /** Where a session comes from, as far as it is known, and whether PgBouncer is on its way. */
 export function originOf({ address, port }: Seen, hops: Hop[]): { client: string | null; proxy: string | null } {
   if (address === null) return { client: null, proxy: null };
@@ -41,10 +38,13 @@ export function originOf({ address, port }: Seen, hops: Hop[]): { client: string
   return { client: seen.slice(0, seen.lastIndexOf(":")), proxy };
 }
 
+/** Sessions that a proxy tells of at most, in each of two answers. */
+const mostSessions = 5000;
+
 /**
  * HAProxy's sessions, the newest first, as it has logged them: where each comes from and where its server sees it come from. PgBouncer's
- * by themselves: few, and older than the last thousands of others. Not by \`show sess all\`: HAProxy 3.0.11 dies of it when a session
- * waits at a rule (its commit 8dae4f7c0), and with it go all that it serves.
+ * by themselves: few, and older than the last thousands of others. Not by `show sess all`: Debian's HAProxy 3.0.11 dies of it (perhaps
+ * of what HAProxy's commit 8dae4f7c0 mends), and with it go all that it serves.
  */
 const haproxySessions = ["^client .* by (pool|homes|hold) to ", "^client "]
   .map(

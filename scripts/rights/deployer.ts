@@ -1,5 +1,5 @@
 /** What the deployer may do outside EC2 and IAM. There, what a call is about has a name or a path that says whose it is. */
-import { endpointPorts, targetGroupName, type Use } from "../../settings/aws/flows";
+import { targetGroupName, uses } from "../../settings/aws/flows";
 import { clientNames } from "../../settings/plan";
 import { placeholders, type Deployment } from "./deployment";
 import { allow, policy, type Policy, type Statement } from "../../settings/aws/policy-document";
@@ -27,7 +27,6 @@ export function deployer(of: Deployment): Policy {
 
 function balancer({ settings: { name, aws }, account }: Deployment): Statement {
   const elb = (call: string) => `elasticloadbalancing:${call}`;
-  const uses = Object.keys(endpointPorts) as Use[];
   const ofRegion = (what: string) => `arn:aws:elasticloadbalancing:${aws!.region}:${account}:${what}`;
   return allow(
     "LoadBalancer",

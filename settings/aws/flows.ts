@@ -37,6 +37,7 @@ const { write, read, pooled, pooledRead, stats } = ports;
 export const endpointPorts = { write, read, pooled, pooledRead };
 /** What clients use the endpoint for. */
 export type Use = keyof typeof endpointPorts;
+export const uses = Object.keys(endpointPorts) as Use[];
 /** Name of the group of proxies that a use is handed on to. AWS takes 32 characters, of which the cluster's name may have 20. */
 export const targetGroupName = (cluster: string, use: Use): string =>
   `${cluster}-to-${use === "pooledRead" ? "pooled-r" : use}`;

@@ -83,9 +83,9 @@ describe("clients", function () {
       const again = first.ok ? first : await session.step("prepared");
       if (!again.ok) {
         await session.step("connect");
-        const anew = await session.step("prepared");
-        if (anew.ok) matrix.note(name, column, "connected anew");
-        else matrix.judge(name, column, anew, columns);
+        const last = await session.step("prepared");
+        if (last.ok) matrix.note(name, column, "connected anew");
+        else matrix.judge(name, column, last, columns);
       } else if (again.said === "none") matrix.judge(name, column, again);
       else if (!first.ok) matrix.note(name, column, "after one error");
       else matrix.note(name, column, Number(again.said) < columns ? "old columns" : "yes");
@@ -125,9 +125,7 @@ describe("clients", function () {
   it("go on after a transaction that breaks, and after a statement that is cancelled, which ends", async () => {
     await step("broken", "broken", "22012", true);
     await step("cancel", "cancel", "57014", true);
-    const still = clients
-      .filter(({ name }) => cancelsByProcessId.includes(name))
-      .map(({ name }) => word(name, "cancel"));
+    const still = cancelsByProcessId.map((name) => word(name, "cancel"));
     const running = "SELECT query FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()";
     const active = `${running} AND state = 'active'`;
     const others = async () =>

@@ -5,7 +5,7 @@ import { nodesOf } from "../../ops/cluster";
 import type { Status } from "../../ops/status";
 import { machinesOf } from "../../simulator/machines";
 import { incus, TestStack, until } from "../../simulator/stack";
-import { thorough } from "./support/thorough";
+import { thoroughIt } from "./support/thorough";
 import { underLoad } from "./support/under-load";
 
 const stack = new TestStack("test-membership", {
@@ -80,7 +80,7 @@ describe("members", function () {
     assert.equal(await on(survivor!.name, key), before, "it is the same cluster");
   });
 
-  (thorough ? it : it.skip)(
+  thoroughIt(
     "of etcd are all lost: Patroni takes up the new etcd, nobody is promoted, and writes go on meanwhile",
     async () => {
       const leader = (await status()).leader;
@@ -103,7 +103,7 @@ describe("members", function () {
     assert.deepEqual((await status()).warnings, []);
   });
 
-  (thorough ? it : it.skip)("of Patroni that were away for too long are copied again by the next up", async () => {
+  thoroughIt("of Patroni that were away for too long are copied again by the next up", async () => {
     stack.set({
       nodes: { etcd: 3, postgresql: 3, haproxy: 1 },
       postgresql: { parameters: { max_slot_wal_keep_size: "32MB", wal_keep_size: "16MB", max_wal_size: "64MB" } },

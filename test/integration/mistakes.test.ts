@@ -28,20 +28,12 @@ describe("mistakes", function () {
 
   const status = async () => JSON.parse((await stack.pgha("status", "--json")).stdout) as Status;
   const whole = async () => assert.deepEqual((await status()).warnings, []);
-  const onLeader = async (sql: string, database = "postgres") => {
-    const { leader } = await status();
-    return machines.on(leader!, `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`);
-  };
 
   /** What an `up` that must fail prints; the edit is taken back. */
   async function failedUp(edit: Record<string, unknown>): Promise<string> {
-    stack.set(edit);
-    const { code, stdout, stderr } = await stack.pulumi(
-      ...["up", "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs"],
-    );
+    const said = await stack.failedUp(edit, "--suppress-outputs");
     stack.set(undone(edit));
-    assert.notEqual(code, 0, JSON.stringify(edit));
-    return stdout + stderr;
+    return said;
   }
   /** When PostgreSQL was started on each node, and who leads. */
   async function starts() {
@@ -137,7 +129,7 @@ describe("mistakes", function () {
       ["DROP DATABASE app WITH (FORCE)", "postgres", /database .*app.* does not exist/],
     ];
     for (const [sql, database, said] of sample(deeds, 2)) {
-      await onLeader(sql, database);
+      await machines.superuser(sql, database);
       assert.match((await status()).warnings.join("\n"), said);
       await stack.up();
       await whole();

@@ -8,7 +8,7 @@ import { checkoutRoot } from "../../ops/env";
 import { machinesOf } from "../../simulator/machines";
 import { incus, run, TestStack } from "../../simulator/stack";
 import { stealKeys } from "./support/stolen-keys";
-import { thorough } from "./support/thorough";
+import { thoroughIt } from "./support/thorough";
 import { underLoad } from "./support/under-load";
 import { complaints, validation } from "../../simulator/validation";
 
@@ -71,7 +71,7 @@ describe("a cluster of the release before", function () {
     await stack.up("--refresh", "--expect-no-changes");
   });
 
-  (thorough ? it : it.skip)(
+  thoroughIt(
     "ends what stolen keys open by another authority, in three ups, with no failed transaction",
     async function () {
       if (!old) this.skip();

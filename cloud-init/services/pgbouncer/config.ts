@@ -32,7 +32,8 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
     pgbouncer: {
       listen_addr: "*",
       listen_port: ports[pooler.use],
-      // The kernel shares clients out among those that listen on one port. One that is alone is ready for others: a reload can't make it so.
+      // The kernel shares clients out among those that listen on one port. One that is alone is ready for others: a reload cannot
+      // make it so.
       so_reuseport: 1,
       peer_id: id,
       unix_socket_dir: pooler.sockets,

@@ -3,12 +3,16 @@ import { connect, type Door } from "../../../simulator/sql";
 import type { TestStack } from "../../../simulator/stack";
 import type { Machines } from "../../../simulator/machines";
 import { loadCluster } from "../../../ops/cluster";
-import { thorough } from "./thorough";
+import { thoroughIt } from "./thorough";
 import { complaints, validation } from "../../../simulator/validation";
 
 const shop = {
-  ...{ name: "shop", owner: "shop_owner", schemas: ["private"], extensions: ["pg_trgm"] },
-  ...{ parameters: { work_mem: "9MB" }, pool: 5 },
+  name: "shop",
+  owner: "shop_owner",
+  schemas: ["private"],
+  extensions: ["pg_trgm"],
+  parameters: { work_mem: "9MB" },
+  pool: 5,
 };
 const old = { name: "old", owner: "shop_owner", onRemoval: "drop" };
 const roles = [
@@ -38,27 +42,15 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
       return (error as { code?: string }).code ?? (error as Error).message;
     }
   }
-  const superuser = async (database: string, sql: string) =>
-    machines().on(
-      await machines().leader(),
-      `runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d ${database} -c "${sql}"`,
-    );
-  /** What an `up` that must fail says. */
-  async function refusal(settings: object): Promise<string> {
-    stack.set({ ...settings });
-    const { code, stdout, stderr } = await stack.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
-    assert.notEqual(code, 0);
-    return stdout + stderr;
-  }
   const doors: Door[] = ["writeUrl", "pooledUrl"];
 
   it("declared databases and roles are made by one up, and what somebody made by hand stays", async () => {
-    await superuser("postgres", "CREATE DATABASE by_hand");
-    await superuser("postgres", "CREATE ROLE by_hand LOGIN");
+    await machines().superuser("CREATE DATABASE by_hand");
+    await machines().superuser("CREATE ROLE by_hand LOGIN");
     stack.set({ databases: [shop, old], roles });
     await stack.up();
-    assert.equal(await superuser("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'by_hand'"), "1");
-    assert.equal(await superuser("postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'by_hand'"), "t");
+    assert.equal(await machines().superuser("SELECT count(*) FROM pg_database WHERE datname = 'by_hand'"), "1");
+    assert.equal(await machines().superuser("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'by_hand'"), "t");
     assert.equal(complaints(await validation(stack, "--quick")), "");
     assert.match(await stack.up(), /^ +\d+ unchanged$/m);
   });
@@ -93,7 +85,7 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
   });
 
   it("declared databases and roles that clash, do not exist or do not fit are refused in one message, and nothing is changed", async () => {
-    const said = await refusal({
+    const said = await stack.failedUp({
       databases: [shop, { ...old, extensions: ["pg_trgmm"] }, { name: "postgres", owner: "shop_owner" }],
       roles: [...roles, { name: "pgbouncer" }, { name: "lost", may: { nowhere: "read" } }],
     });
@@ -104,12 +96,12 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
   });
 
   // Nodes try for two minutes: sessions may go by themselves.
-  (thorough ? it : it.skip)("declared databases and roles are not dropped while sessions use them", async () => {
+  thoroughIt("declared databases and roles are not dropped while sessions use them", async () => {
     const cluster = await loadCluster(stack.name);
     const [user, password] = ["shop_owner", cluster.outputs.rolePasswords!.shop_owner!];
     const client = await connect(cluster, "writeUrl", { user, password, database: "old" });
     try {
-      assert.match(await refusal({ databases: [shop] }), /old.*\b1\b.*session|\b1\b.*session.*old/s);
+      assert.match(await stack.failedUp({ databases: [shop] }), /old.*\b1\b.*session|\b1\b.*session.*old/s);
     } finally {
       await client.end();
     }
@@ -119,15 +111,15 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
     const { outputs } = await loadCluster(stack.name);
     stack.set({ databases: [], roles: [] });
     await stack.up();
-    assert.equal(await superuser("shop", "SELECT count(*) FROM things0"), "3");
-    assert.equal(await superuser("postgres", "SELECT count(*) FROM pg_database WHERE datname = 'old'"), "0");
-    assert.equal(await superuser("postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'report'"), "f");
+    assert.equal(await machines().superuser("SELECT count(*) FROM things0", "shop"), "3");
+    assert.equal(await machines().superuser("SELECT count(*) FROM pg_database WHERE datname = 'old'"), "0");
+    assert.equal(await machines().superuser("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'report'"), "f");
     const cluster = await loadCluster(stack.name);
     for (const door of doors) {
       const login = { user: "shop_owner", password: outputs.rolePasswords!.shop_owner!, database: "shop" };
       await assert.rejects(connect(cluster, door, login), door);
     }
     assert.equal(complaints(await validation(stack, "--quick")), "");
-    for (const statement of ["DROP DATABASE by_hand", "DROP ROLE by_hand"]) await superuser("postgres", statement);
+    for (const statement of ["DROP DATABASE by_hand", "DROP ROLE by_hand"]) await machines().superuser(statement);
   });
 }
