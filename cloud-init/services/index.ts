@@ -24,11 +24,16 @@ const all = Object.entries(services) as [ServiceName, Service][];
 export const possibleServices = (role: Role): [ServiceName, Service][] =>
   all.filter(([, service]) => service.role === role);
 
-/** journalctl's options for what the daemons of a role write. PostgreSQL writes to the journal of Patroni, which starts it. */
+/** journalctl's options for what a service writes, by all of its units. PostgreSQL writes to the journal of Patroni, which starts it. */
+export const journalOfService = (name: ServiceName): string => {
+  const { unit, further }: Service = services[name];
+  return `-u ${unit}${further ? ` -u ${unit}-*` : ""}`;
+};
+
+/** The same for all that the daemons of a role write. */
 export const journalOf = (role: Role): string =>
   possibleServices(role)
-    .flatMap(([, { unit, further }]) => [unit, ...(further ? [`${unit}-*`] : [])])
-    .map((unit) => `-u ${unit}`)
+    .map(([name]) => journalOfService(name))
     .join(" ");
 
 /** Services that it has with this clock. */

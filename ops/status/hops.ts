@@ -1,4 +1,5 @@
 /** The way of a session through a proxy, from what PostgreSQL sees of it back to its client: by the sessions that are there now. */
+import { journalOfService } from "../../cloud-init/services";
 import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import { pgbouncerConsole, poolersOf, type ReachedNodes } from "../ask";
 import { nodesOf } from "../cluster";
@@ -48,7 +49,8 @@ const mostSessions = 5000;
  */
 const haproxySessions = ["^client .* by (pool|homes|hold) to ", "^client "]
   .map(
-    (pattern) => `timeout 4 journalctl -q --no-pager -o cat -u haproxy -r -n ${mostSessions} -g '${pattern}' || true`,
+    (pattern) =>
+      `timeout 4 journalctl -q --no-pager -o cat ${journalOfService("haproxy")} -r -n ${mostSessions} -g '${pattern}' || true`,
   )
   .join("; ");
 

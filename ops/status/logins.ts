@@ -1,3 +1,4 @@
+import { journalOfService, type ServiceName } from "../../cloud-init/services";
 import type { NodeOutput } from "../../components/outputs";
 import type { ReachedNodes } from "../ask";
 import { nodesOf } from "../cluster";
@@ -34,9 +35,9 @@ const shown = 5;
 /** A session is logged before its login has failed, by this at most, in seconds: PostgreSQL's own limit and more. */
 const longestLogin = 120;
 
-/** A unit's lines of the last hour that match, the newest first, each with its time. Those read when time is up are what there is. */
-const lines = (unit: string, pattern: string) =>
-  `timeout 2 journalctl -q --no-pager -o short-unix -u ${unit} --since ${since} -r -n ${most} -g ${quote(pattern)} || true`;
+/** A service's lines of the last hour that match, the newest first, each with its time. Those read when time is up are what there is. */
+const lines = (service: ServiceName, pattern: string) =>
+  `timeout 2 journalctl -q --no-pager -o short-unix ${journalOfService(service)} --since ${since} -r -n ${most} -g ${quote(pattern)} || true`;
 
 /** What PgBouncer tells a client whom it does not let in. Whom it lets wait, or turns away for lack of room, is another matter. */
 const pgbouncerRefusals =

@@ -41,11 +41,12 @@ export async function endpointServes(stack: TestStack, balancer: Balancer): Prom
     assert.equal(rows[0]!.replica, door === "readUrl", `${door} leads to a ${rows[0]!.replica ? "replica" : "leader"}`);
     await client.end();
   }
+  let shown: FailedLogins | undefined;
   await until(`pgha status to show ${doors.length} failed logins from ${guesser}`, 10, async () => {
     const { stdout } = await stack.pgha("status", "--json");
-    const { most } = (JSON.parse(stdout) as { failedLogins: FailedLogins }).failedLogins;
-    return most.some(({ address, count }) => address === guesser && count >= doors.length);
-  });
+    shown = (JSON.parse(stdout) as { failedLogins: FailedLogins }).failedLogins;
+    return shown.most.some(({ address, count }) => address === guesser && count >= doors.length);
+  }).catch((error: Error) => assert.fail(`${error.message}; it shows ${JSON.stringify(shown)}`));
 }
 
 /** Where the test's clients come from. What the proxies see of it they have from the load balancer alone. */

@@ -93,6 +93,17 @@ describe("failed logins", () => {
     assert.ok(most.every(({ role }) => /^[ -~]{1,43}$/.test(role)));
   });
 
+  it("are looked for at every PgBouncer of a proxy", async () => {
+    const asked: string[] = [];
+    const run = (node: string, script: string) => {
+      if (node.startsWith("haproxy")) asked.push(script);
+      return Promise.resolve({ code: 0, stdout: "", stderr: "" });
+    };
+    await failedLogins({ cluster: fakeCluster(), runner: { run } });
+    assert.ok(asked.length > 0);
+    for (const script of asked) assert.match(script, / -u pgbouncer -u pgbouncer-\* /);
+  });
+
   it("ask proxies for sessions only when a refused login came by one", async () => {
     const asked: string[] = [];
     const runner = (refusal: string) => ({
