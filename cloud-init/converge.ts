@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "fflate";
 import { databasesOf } from "../settings/databases";
 import { packagesOf } from "../settings/extensions";
 import type { Node, Plan } from "../settings/plan";
@@ -23,12 +24,12 @@ const part = (name: string) => readFileSync(join(__dirname, "converge", `${name}
 
 /**
  * The command that brings a node to its settings. It is short, for Pulumi quotes it when it fails; all else comes by standard input
- * (`convergeInput`), of which a preview shows what is no secret as inputs of the node's state.
+ * (`convergeInput`, `packed`), of which a preview shows what is no secret as inputs of the node's state.
  */
 export const convergeCommand = (driver: keyof typeof timeLimit): string =>
   [
-    `read -r size; script=$(mktemp); trap 'rm -f "$script"' EXIT; head -c "$size" >"$script"`,
-    `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"`,
+    `base64 -d | gunzip | { read -r size; script=$(mktemp); trap 'rm -f "$script"' EXIT; head -c "$size" >"$script"`,
+    `sudo -n timeout -k 10 ${timeLimit[driver]} bash "$script"; }`,
   ].join("\n");
 
 /**
@@ -75,6 +76,7 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
     ...(cloud ? [shaped("cloud")] : []),
     ...(volume ? [shaped("volume")] : []),
     ...(node.role === "postgresql" ? [shaped("configuration"), shaped("packages")] : []),
+    ...(node.role === "haproxy" ? [shaped("poolers")] : []),
     shaped(node.role),
     "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
@@ -106,3 +108,10 @@ export function convergeInput({ script, files }: Given, sum: string, found: stri
   );
   return `${Buffer.byteLength(script)}\n${script}${staged.join("")}SUM ${sum} ${found}\n`;
 }
+
+/**
+ * What the command reads. Pulumi encrypts standard input, keeps it twice for each node and compares it at every `up`: a quarter of the size
+ * spares a tenth of the time. Not by Node.js' own zlib, whose output is another one on another processor: that would be a change.
+ */
+export const packed = (input: string): string =>
+  Buffer.from(gzipSync(Buffer.from(input), { mtime: 0 })).toString("base64");

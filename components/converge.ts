@@ -1,6 +1,6 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { convergeCommand, convergeInput, convergeScript } from "../cloud-init/converge";
+import { convergeCommand, convergeInput, convergeScript, packed } from "../cloud-init/converge";
 import { givenSum, secretSum, shownFiles } from "../cloud-init/drift";
 import type { File } from "../cloud-init/file";
 import type { MadeMachine } from "./driver";
@@ -47,7 +47,7 @@ export function converge(name: string, args: ConvergeArgs, opts: pulumi.CustomRe
   const input = pulumi
     .all([stdin, shown.secrets, state.found])
     .apply(([secret, secrets, found]) =>
-      convergeInput({ script, files: [...files, ...secret] }, givenSum({ ...shown, secrets }), found),
+      packed(convergeInput({ script, files: [...files, ...secret] }, givenSum({ ...shown, secrets }), found)),
     );
   return new remote.Command(
     `${name}-converge`,

@@ -7,19 +7,6 @@ haproxy_sees_leader() {
     awk -F, '$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {up++} END {exit up != 1}'
 }
 
-# each_pooler COMMAND...: for each PgBouncer of this proxy (POOLERS): what is asked at a console is asked at its.
-each_pooler() {
-  local one
-  for one in $POOLERS; do
-    IFS=: read -r pooler sockets port <<<"$one"
-    console=(runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer)
-    "$@"
-  done
-}
-pgbouncer_admin() { "${console[@]}" -c "$1"; }
-open_console() { timeout "$1" "${console[@]}" -v ON_ERROR_STOP=1; }
-pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
-
 # Whoever leads is asked for what PgBouncer asks it for. A proxy of the release before had it in the application's database.
 ask_leader() {
   psql -XAtq -v ON_ERROR_STOP=1 "host=$DATABASE_HOSTS user=pgbouncer dbname=postgres target_session_attrs=read-write connect_timeout=2 \
@@ -42,6 +29,7 @@ converge() {
   if systemctl is-active --quiet pgbouncer && has_changed /etc/pgbouncer/pgbouncer.ini; then
     wait_for 900 "the leader to have what PgBouncer looks passwords up by" passwords_known
   fi
+  if systemctl is-active --quiet pgbouncer && must reload pgbouncer; then check_poolers "$copy"; fi
   install_machine
   if systemctl is-active --quiet haproxy; then
     if must reload haproxy || { must update haproxy && ! take_certificate; }; then
@@ -69,35 +57,6 @@ converge() {
   say "haproxy sees the leader, pgbouncer answers"
 }
 
-change_pooler() {
-  systemctl is-active --quiet "$pooler" || return 0
-  if must reload pgbouncer; then renew_connections RELOAD; fi
-  if outdated "$pooler"; then in_turn restart_idle_pooler; fi
-}
-start_pooler() {
-  local holder
-  if ! systemctl is-active --quiet "$pooler"; then
-    holder=$(each_pooler holds_port "$port")
-    if [[ -n $holder ]]; then
-      enable_service "$pooler"
-      say "$pooler comes when $holder is restarted, which has clients. \`pgha status\` says how to end that"
-      return
-    fi
-  fi
-  start_service "$pooler"
-}
-# A PgBouncer that the release before has started lets none listen beside it.
-holds_port() { [[ $port != "$1" ]] || ! pgbouncer_admin 'SHOW CONFIG' 2>/dev/null | grep '^so_reuseport|0|' >/dev/null || echo "$pooler"; }
-await_pooler() { ! systemctl is-active --quiet "$pooler" || wait_for 30 "PgBouncer to answer" pgbouncer_answers; }
-# Those of more cores, or of more replicas, than there are now.
-take_poolers_away() {
-  local file unit
-  for file in "$units"/pgbouncer-*.service; do
-    unit=$(basename "$file" .service)
-    if [[ -e $file ]] && switched_off "$unit"; then rm -f "/etc/pgbouncer/$unit.ini"; fi
-  done
-}
-
 known_node_leads() {
   local host
   for host in ${DATABASE_HOSTS//,/ }; do
@@ -116,8 +75,6 @@ reload_haproxy() {
   soon 10 haproxy_sees_leader
   each_pooler reconnect_pooler
 }
-
-reconnect_pooler() { renew_connections RECONNECT >/dev/null 2>&1 || true; } # one that does not run has no sessions
 
 # By root, for one that still runs as its unit said before a change may be root's. HAProxy's master does not hear it while it starts.
 replace_worker() {
@@ -143,32 +100,6 @@ take_certificate() {
   [[ -n $wanted && $(echo "show ssl cert $server_certificate" | haproxy_admin) == *"FingerPrint: $wanted"* ]]
 } >/dev/null 2>&1
 haproxy_admin() { socat -t 5 - /run/haproxy/admin.sock; }
-renew_connections() { at_rest 5 30 "$1"; }
-# at_rest LOGINS SECONDS COMMAND: tells PgBouncer something while it opens no connection to PostgreSQL, for which this waits LOGINS
-# seconds at most. A login that a RECONNECT, RELOAD or PAUSE breaks off counts as failed: PgBouncer would turn clients away
-# ("connect string changed") until the next one succeeds. In one session, as the next login may begin before another psql has started.
-at_rest() (
-  trap '' PIPE # a console that has ended says so itself
-  mkfifo "$stage/.console"
-  exec {answers}< <(open_console $(($1 + $2)) <"$stage/.console")
-  session=$!
-  exec {questions}>"$stage/.console"
-  rm "$stage/.console"
-  deadline=$((SECONDS + $1))
-  until no_logins "$questions" "$answers" || ((SECONDS >= deadline)); do sleep 0.01; done
-  echo "$3;" >&"$questions"
-  exec {questions}>&-
-  wait "$session"
-)
-# no_logins QUESTIONS ANSWERS: of an open console. One that does not answer is not waited for.
-no_logins() {
-  local row logins=0
-  { printf 'SHOW POOLS;\nSHOW VERSION;\n' >&"$1"; } 2>/dev/null || return 0
-  while IFS='|' read -r -a row -t 5 -u "$2" && [[ ${row[0]-} != PgBouncer* ]]; do
-    logins=$((logins + ${row[12]:-0}))
-  done
-  ((logins == 0))
-}
 haproxy_pid() { echo 'show info' | socat - /run/haproxy/admin.sock 2>/dev/null | sed -n 's/^Pid: //p'; }
 new_haproxy_pid() {
   local now
@@ -205,30 +136,6 @@ restart_haproxy() {
   each_pooler resume_pool
   paused=
 }
-pause_pools() {
-  local failed=
-  # Whatever ends this script: nobody else would let the clients go on.
-  trap 'each_pooler resume_pool; leave' EXIT
-  each_pooler pause_pool
-  [[ -z $failed ]]
-}
-pause_pool() {
-  systemctl is-active --quiet "$pooler" || return 0
-  paused="${paused:-} $pooler "
-  at_rest 1 5 PAUSE >/dev/null 2>&1 || failed=1
-}
-resume_pool() { [[ ${paused:-} != *" $pooler "* ]] || pgbouncer_admin RESUME >/dev/null 2>&1 || true; }
-
-# A restart cuts its clients, and they are what it is there for: it waits for a time when there are none.
-restart_idle_pooler() {
-  if [[ $(pgbouncer_admin 'SHOW CLIENTS' | awk -F'|' '$3 != "pgbouncer"' | wc -l) != 0 ]]; then
-    say "$pooler runs on without its new limits: it has clients. \`pgha status\` says how to end that"
-    return
-  fi
-  systemctl restart "$pooler"
-  wait_for 30 "PgBouncer to answer" pgbouncer_answers
-}
-
 # A restart of the gate ends a pause, so it keeps out of other nodes' turns.
 converge_gate() {
   if switched_off pgha-gate; then return; fi

@@ -1,5 +1,5 @@
 /** Provider plugins: the real ones wherever they can be had, else the stand-ins of simulator/plugins. */
-import { existsSync, mkdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { binDir, checkoutRoot, pulumiEnv, pulumiHome, stateDir } from "../../ops/env";
@@ -47,13 +47,29 @@ function placeFor(home: string, name: string, version: string): string {
   return join(folder, `pulumi-resource-${name}`);
 }
 
+const logsOf = (home: string) => join(home, "logs");
+
 const standIn = (name: string) => join(checkoutRoot, "simulator", "plugins", "bin", `pulumi-resource-${name}`);
+
+/**
+ * Where the CLI would have a folder for what it logs by itself, all properties of all resources at every step, which takes more of the
+ * processor than its work. It goes without (pkg/v3/logging of 3.250). A user's own home is left as it is.
+ */
+function withoutLogs(home: string): void {
+  const logs = join(home, "logs");
+  rmSync(logs, { recursive: true, force: true });
+  writeFileSync(
+    logs,
+    "While this file is here, Pulumi writes no log of its own. `pulumi -v=9 --logtostderr` is not touched by it.\n",
+  );
+}
 
 /** A Pulumi home of the checkout's own with links to the stand-ins. On PATH they would make the CLI warn at every use. */
 function useStandIns(): void {
   for (const [name, version] of Object.entries(standInVersions())) {
     symlinkSync(standIn(name), placeFor(pulumiHome, name, version));
   }
+  withoutLogs(pulumiHome);
 }
 
 /**
@@ -67,6 +83,7 @@ export function rehearsalHome(): string {
     const program = name === "aws" ? standIn(name) : join(folderOf(inUse, name, version), `pulumi-resource-${name}`);
     symlinkSync(program, placeFor(home, name, version));
   }
+  withoutLogs(home);
   return home;
 }
 
@@ -74,7 +91,12 @@ const standInsInUse = () => existsSync(pulumiHome) && statSync(pulumiHome).isDir
 
 export const plugins: SetupStep = {
   name: "provider plugins",
-  check: () => (standInsInUse() ? inHome(pulumiHome, standInVersions()) && !inHome(userHome()) : inHome(userHome())),
+  check: () =>
+    standInsInUse()
+      ? inHome(pulumiHome, standInVersions()) &&
+        statSync(logsOf(pulumiHome), { throwIfNoEntry: false })?.isFile() === true &&
+        !inHome(userHome())
+      : inHome(userHome()),
   apply() {
     rmSync(pulumiHome, { recursive: true, force: true });
     if (inHome(userHome())) return "the real ones are installed";

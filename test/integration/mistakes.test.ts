@@ -5,7 +5,16 @@ import { machinesOf, type Machines } from "../../simulator/machines";
 import { connect, query } from "../../simulator/sql";
 import { TestStack, until } from "../../simulator/stack";
 import type { Status } from "../../ops/status";
-import { byHand, putBack, refused, settings, tried, undone } from "./support/mistakes";
+import {
+  byHand,
+  pgbouncerTried,
+  putBack,
+  refused,
+  refusedByPgbouncer,
+  settings,
+  tried,
+  undone,
+} from "./support/mistakes";
 import { sample, thorough } from "./support/thorough";
 import { underLoad } from "./support/under-load";
 
@@ -72,6 +81,15 @@ describe("mistakes", function () {
     });
     assert.deepEqual(await starts(), before);
     assert.match(await stack.up(), /^ +\d+ unchanged$/m);
+  });
+
+  it("in PgBouncer's files, which has no checker, are found out by one that is started with them", async () => {
+    assert.equal(await machines.on("haproxy1", pgbouncerTried("")), "");
+    for (const [edit, words] of refusedByPgbouncer) {
+      const said = await machines.on("haproxy1", pgbouncerTried(edit));
+      assert.match(said, /^haproxy1: pgbouncer refuses its new configuration, nothing was changed: /);
+      assert.match(said.replace(/^.*?changed: /, ""), words);
+    }
   });
 
   it("that show at the restart stop with the first node, which is put back; the next up goes on", async () => {

@@ -1,4 +1,5 @@
 /** The table of mistakes: what owners write into their settings or do to their nodes, and what must come of it. */
+import { program } from "../../../cloud-init/program";
 
 type Edit = Record<string, unknown>;
 
@@ -120,3 +121,21 @@ export const byHand: { on: string; deed: string; said: string; healed: string }[
     healed: "[ -s /etc/ssh/sshd_config.d/20-pgha-limits.conf ]",
   },
 ];
+
+/** Edits of PgBouncer's configuration, by sed, that no setting makes today, and what PgBouncer says to them. */
+export const refusedByPgbouncer: [string, RegExp][] = [
+  ["s/^default_pool_size/default_pool_sice/", /^ERROR unknown parameter: pgbouncer\/default_pool_sice$/m],
+  ["s/^max_client_conn = .*/max_client_conn = many/", /^ERROR invalid value "many" for parameter max_client_conn /m],
+  ["s/^client_tls_key_file = .*/client_tls_key_file = x/", /^ERROR TLS setup failed: failed to load private key/m],
+];
+
+/** What a proxy's converge step does about a PgBouncer whose configuration is edited so. It prints what is said against it. */
+export const pgbouncerTried = (edit: string): string => `
+  declare -a reactions=()
+  NODE=haproxy1 POOLERS="pgbouncer:/var/run/postgresql:6432"
+  ${program("converge/common.sh")}
+  ${program("converge/poolers.sh")}
+  for file in /etc/pgbouncer/* /etc/pgha/tls/*; do stage_file "$file" root:postgres 0640 <"$file"; done
+  sed -i '${edit}' "$stage/etc/pgbouncer/pgbouncer.ini"
+  (check_poolers "$(stage_for_check)") 2>&1 || true
+  pgrep -fa 'pgbouncer /run/pgha-stage' || true`;

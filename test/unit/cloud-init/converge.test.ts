@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import { convergeCommand, convergeInput, convergeScript } from "../../../cloud-init/converge";
+import { convergeCommand, convergeInput, convergeScript, packed } from "../../../cloud-init/converge";
 import { shownFiles } from "../../../cloud-init/drift";
 import type { File } from "../../../cloud-init/file";
 import { nodeFiles } from "../../../cloud-init/node-files";
@@ -103,6 +104,18 @@ describe("converge input", () => {
   });
 });
 
+describe("the packed input", () => {
+  it("is the same on every machine and at any time, and small", () => {
+    const node = largest.postgresql[0]!;
+    const files = [...nodeFiles(largest, node), ...secretFiles(largest, node)];
+    const input = convergeInput({ script: convergeScript(largest, node), files }, "sum", "found");
+    assert.equal(gunzipSync(Buffer.from(packed(input), "base64")).toString(), input);
+    assert.ok(packed(input).length < input.length / 2, `${packed(input).length} of ${input.length}`);
+    // Of another version of the library, or with the time in it, it would be another one.
+    assert.equal(packed("hot standby, hot standby"), "H4sIAAAAAAAAA8vIL1EoLknMS0mq1FFA4gAAgGqh3BgAAAA=");
+  });
+});
+
 describe("the command and its input, staged by bash", () => {
   const folder = temporaryFolder();
 
@@ -115,7 +128,7 @@ describe("the command and its input, staged by bash", () => {
     // In the library's place for it only root may write.
     const script = `mktemp() { mkdir -p "$STAGE" && echo "$STAGE"; }\n${begin}\n${list}\n`;
     const { code, stdout, stderr } = bash(`sudo() { shift; "$@"; }\n${convergeCommand("incus")}`, {
-      input: convergeInput({ script, files }, "sum", "found"),
+      input: packed(convergeInput({ script, files }, "sum", "found")),
       env: { STAGE: stage },
     });
     assert.equal(code, 0, stderr);

@@ -7,6 +7,10 @@ import { reactionsInBash } from "../../../../cloud-init/reactions";
 import { tls } from "../../../../settings/tls";
 import { temporaryFolder } from "../../support/bash";
 
+const part = (name: string) => join(__dirname, `../../../../cloud-init/converge/${name}.sh`);
+const script = part("haproxy");
+const sourced = `source ${part("poolers")}; source ${script}`;
+
 /**
  * Restarts a daemon, and gives what that does.
  * @param pause exit code of PgBouncer's PAUSE
@@ -23,7 +27,7 @@ function restarts(
       "-c",
       `set -euo pipefail
       exec 3>&1
-      source ${join(__dirname, "../../../../cloud-init/converge/haproxy.sh")}
+      ${sourced}
       POOLERS=pgbouncer:/var/run/postgresql:6432
       systemctl() { [[ $1 == is-active ]] || echo "$*"; }
       at_rest() { return ${pause}; }
@@ -44,7 +48,7 @@ function restarts(
 /** Renews PgBouncer's connections while these numbers of them log in, look after look, and gives all that its console is told. */
 function renews(logins: number[], command = "RELOAD"): (string | number | null)[] {
   const { status, stdout, stderr } = bash(`set -euo pipefail
-    source ${join(__dirname, "../../../../cloud-init/converge/haproxy.sh")}
+    ${sourced}
     DATABASE=app
     stage=$(mktemp -d)
     open_console() {
@@ -101,10 +105,10 @@ function takes(folder: string, shows: string) {
 /** What the daemons' part of the step does about HAProxy when these files have changed. */
 function follows(changed: string[], { taken = true, leader = true } = {}) {
   const { status, stdout, stderr } = bash(`set -euo pipefail
-    source ${join(__dirname, "../../../../cloud-init/converge/common.sh")}
+    source ${part("common")}
     ${reactionsInBash("haproxy")}
-    source ${script}
-    for name in stage_for_check make_user haproxy find_changes install_machine start_service converge_gate change_authority renew_connections; do
+    ${sourced}
+    for name in stage_for_check check_poolers make_user haproxy find_changes install_machine start_service converge_gate change_authority renew_connections; do
       eval "$name() { :; }"
     done
     for path in ${changed.join(" ")}; do changed[$path]=1; done
@@ -128,7 +132,6 @@ function follows(changed: string[], { taken = true, leader = true } = {}) {
 }
 
 const lines = (text: string) => ({ lines: text.split("\n").filter(Boolean) });
-const script = join(__dirname, "../../../../cloud-init/converge/haproxy.sh");
 const bash = (script: string) => spawnSync("bash", ["-c", script], { encoding: "utf8" });
 
 describe("the converge step of a proxy", () => {
@@ -180,8 +183,8 @@ describe("the converge step of a proxy", () => {
     const units = folder();
     for (const unit of ["pgbouncer-2", "pgbouncer-3"]) writeFileSync(join(units, `${unit}.service`), "");
     const { status, stdout, stderr } = bash(`set -euo pipefail
-      source ${join(__dirname, "../../../../cloud-init/converge/common.sh")}
-      source ${script}
+      source ${part("common")}
+      ${sourced}
       NODE=haproxy1
       units=${units}
       owner[${units}/pgbouncer-2.service]=root:root
@@ -195,7 +198,7 @@ describe("the converge step of a proxy", () => {
   it("starts no PgBouncer beside one that lets none listen there, which is one of the release before", () => {
     const starts = (held: string) => {
       const { status, stdout, stderr } = bash(`set -euo pipefail
-        source ${script}
+        ${sourced}
         POOLERS='one:/run/1:6432 two:/run/2:6432 read:/run/1:6433'
         enable_service() { echo "enable $1"; }
         start_service() { echo "start $1"; }
