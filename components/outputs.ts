@@ -62,6 +62,8 @@ export interface ClusterOutput {
   maxReplicaLag: number;
   nodes: NodeOutput[];
   proxies: ProxyOutput[];
+  /** Public half of the key by which the commands log in to the nodes. @default undefined: made by the release before */
+  sshKey?: string;
   /** @default undefined: machines are reached directly */
   bastion?: BastionOutput;
 }
@@ -180,8 +182,12 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
     statsPassword: pulumi.secret(passwords.stats),
     caCertificate: pki.caCertificate,
     cluster: pulumi
-      .all([pulumi.all(made.machines.map((one) => nodeOutput(plan, pki, one))), bastionOutput(made.bastion)])
-      .apply(([nodes, bastion]) => ({
+      .all([
+        pulumi.all(made.machines.map((one) => nodeOutput(plan, pki, one))),
+        pki.sshKey.publicKeyOpenssh,
+        bastionOutput(made.bastion),
+      ])
+      .apply(([nodes, sshKey, bastion]) => ({
         name: plan.cluster,
         driver,
         database: { name: database.name, owner, user },
@@ -192,6 +198,7 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
         maxReplicaLag: haproxy.maxReplicaLag,
         nodes,
         proxies,
+        sshKey: sshKey.trim(),
         ...(bastion && { bastion }),
       })),
     ssh: pulumi.secret(

@@ -4,7 +4,7 @@ import { envCommand, type EnvOptions } from "./clients/command";
 import { kinds } from "./clients/kinds";
 import { loadCluster } from "./cluster";
 import { drillCommand, type DrillOptions } from "./drill/command";
-import { printEndpoints } from "./endpoints";
+import { formatEndpoints } from "./endpoints";
 import { exitCode, messageOf, OpsError } from "./errors";
 import { imageCommand, type ImageOptions } from "./image";
 import { loadCommand, type LoadOptions } from "./load/command";
@@ -222,7 +222,8 @@ export function program(done: (code: number) => void): Command {
 
   command("endpoints", "Where clients find the cluster.", ["endpoints", "endpoints --json"]).action(
     async ({ stack, json }: Common) => {
-      await printEndpoints(stack, json);
+      const { cluster, endpoints } = await reachNodes(stack);
+      console.log(json ? JSON.stringify(endpoints, null, 2) : formatEndpoints(cluster, endpoints));
       done(exitCode.ok);
     },
   );

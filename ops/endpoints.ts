@@ -1,4 +1,4 @@
-import { caFile, loadCluster, type Cluster } from "./cluster";
+import { caFile, type Cluster, type Known } from "./cluster";
 
 /** Where clients find a cluster; no password in it. */
 export interface Endpoint {
@@ -35,9 +35,8 @@ export function endpointsOf(cluster: Cluster): Endpoint[] {
 }
 
 /** The endpoints for people, and what to do next. */
-export function formatEndpoints(cluster: Cluster): string {
+export function formatEndpoints(cluster: Known, endpoints: Endpoint[]): string {
   const { bastion } = cluster.facts;
-  const endpoints = endpointsOf(cluster);
   const width = Math.max(...endpoints.map(({ use }) => use.length));
   const stack = cluster.stack === "dev" ? "" : ` --stack ${cluster.stack}`;
   return [
@@ -59,10 +58,4 @@ export function formatEndpoints(cluster: Cluster): string {
     `  npx pgha psql --app${stack} -- -c 'SELECT now()'`,
     `  npx pgha validate${stack}`,
   ].join("\n");
-}
-
-/** `pgha endpoints`. */
-export async function printEndpoints(stack: string, json = false): Promise<void> {
-  const cluster = await loadCluster(stack);
-  console.log(json ? JSON.stringify(endpointsOf(cluster), null, 2) : formatEndpoints(cluster));
 }

@@ -1,6 +1,7 @@
 import type { Reached, ReachedNodes } from "./ask";
 import { loadCluster } from "./cluster";
-import { remember, remembered, stateStamp } from "./remembered";
+import { endpointsOf } from "./endpoints";
+import { remember, remembered, stateStamp, type Shown } from "./remembered";
 import { configOf, sshRunner, SshRunner } from "./ssh";
 import { forClients } from "./tunnel";
 
@@ -27,9 +28,11 @@ export async function reach(stack: string): Promise<Reached> {
 }
 
 /** The same for a command that needs nothing secret. */
-export async function reachNodes(stack: string): Promise<ReachedNodes> {
-  const cluster = remembered(stack);
-  return cluster ? { cluster, runner: new SshRunner(cluster, configOf(cluster)) } : reach(stack);
+export async function reachNodes(stack: string): Promise<ReachedNodes & Shown> {
+  const shown = remembered(stack);
+  if (shown) return { ...shown, runner: new SshRunner(shown.cluster, configOf(shown.cluster)) };
+  const reached = await reach(stack);
+  return { ...reached, endpoints: endpointsOf(reached.cluster) };
 }
 
 /** As `reach`, for a command that connects to the proxies' ports: through the bastion, if there is one, unless told otherwise. */

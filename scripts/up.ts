@@ -1,7 +1,7 @@
 /** `npm run up [-- --stack NAME] [-- FLAGS FOR PULUMI]`: from whatever exists to a working cluster. */
 import { clientPorts } from "../settings/plan";
 import { formatEndpoints } from "../ops/endpoints";
-import { reach } from "../ops/reach";
+import { reachNodes } from "../ops/reach";
 import { wholeWithin } from "../ops/status";
 import { machinesMissing } from "./machines";
 import { judge, policyFlags } from "./policy";
@@ -14,10 +14,10 @@ const patience = 30;
 
 /** The end of it: what `pgha status` says, and where clients find the cluster. @returns the exit code */
 async function end(stack: string): Promise<number> {
-  const reached = await reach(stack);
+  const reached = await reachNodes(stack);
   const { whole, cluster, warnings } = await wholeWithin(reached, patience);
   if (whole) {
-    console.log(formatEndpoints(reached.cluster));
+    console.log(formatEndpoints(reached.cluster, reached.endpoints));
     return 0;
   }
   console.error(

@@ -62,7 +62,7 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
       // Nothing of a client's session is left for the next: no SET, no role, lock, temporary table, LISTEN, and no statement that was
       // prepared before a table changed ("cached plan must not change result type").
       server_reset_query: "DISCARD ALL",
-      server_reset_query_always: 1,
+      server_reset_query_always: Number(pool.resetAlways),
       track_extra_parameters: tracked,
       max_client_conn: pool.maxClients + strangers,
       max_db_client_connections: pool.maxClients,

@@ -206,6 +206,15 @@ describe("rendered files", () => {
     assert.match(sql, /ALTER ROLE shop_web LOGIN NOSUPERUSER .* PASSWORD 'two';/);
   });
 
+  it("clear a pooled connection after each transaction, unless the settings say otherwise", () => {
+    const always = (settings: Parameters<typeof plan>[0]) => {
+      const made = plan(settings);
+      return /^server_reset_query_always = (.*)$/m.exec(rendered(made, made.haproxy[0]!, "pgbouncer.ini"))![1];
+    };
+    assert.equal(always({}), "1");
+    assert.equal(always({ pool: { resetAlways: false } }), "0");
+  });
+
   it("let into PgBouncer by the network who may come into PostgreSQL by a proxy, and nobody else", () => {
     const database = { name: "shop", owner: "shop_owner", user: "shop_web", createDatabases: false };
     const made = plan({ database });

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { askLeader, askPatroni } from "../../../ops/ask";
-import { loadCluster, nodeNamed, readOutputs, writePrivate, type Exec } from "../../../ops/cluster";
+import { loadCluster, nodeNamed, readOutputs, writePrivate, type Exec, type Cluster } from "../../../ops/cluster";
 import { formatEndpoints, endpointsOf } from "../../../ops/endpoints";
 import { OpsError } from "../../../ops/errors";
 import { quote, run } from "../../../ops/process";
@@ -200,9 +200,11 @@ describe("asking Patroni", () => {
 });
 
 describe("endpoints", () => {
+  const shown = (cluster: Cluster) => formatEndpoints(cluster, endpointsOf(cluster));
+
   it("show no secret", () => {
     const cluster = fakeCluster();
-    for (const text of [formatEndpoints(cluster), JSON.stringify(endpointsOf(cluster))]) {
+    for (const text of [shown(cluster), JSON.stringify(endpointsOf(cluster))]) {
       assert.doesNotMatch(text, /s3cret/);
       assert.match(text, /postgresql:\/\/app@127\.0\.0\.1:6432\/app/);
       assert.match(text, /https:\/\/127\.0\.0\.1:7501\//);
@@ -210,14 +212,14 @@ describe("endpoints", () => {
   });
 
   it("of a cluster behind a bastion say how they are reached from here", () => {
-    assert.doesNotMatch(formatEndpoints(fakeCluster()), /tunnel/);
-    const text = formatEndpoints({ ...behindBastion(), stack: "staging" });
+    assert.doesNotMatch(shown(fakeCluster()), /tunnel/);
+    const text = shown({ ...behindBastion(), stack: "staging" });
     assert.match(text, /through the bastion 203\.0\.113\.7:\n {2}npx pgha tunnel --stack staging$/m);
   });
 
   it("name the stack in what to try next, unless it is dev", () => {
-    assert.match(formatEndpoints(fakeCluster()), /^ {2}npx pgha status$/m);
-    assert.match(formatEndpoints({ ...fakeCluster(), stack: "blue" }), /^ {2}npx pgha status --stack blue$/m);
+    assert.match(shown(fakeCluster()), /^ {2}npx pgha status$/m);
+    assert.match(shown({ ...fakeCluster(), stack: "blue" }), /^ {2}npx pgha status --stack blue$/m);
   });
 });
 

@@ -20,7 +20,12 @@ const unknownKeys: Case[] = [
     /known here: name, owner, user, extensions, createDatabases$/,
   ],
   ["of postgresql", { postgresql: { version: 17 } }, "postgresql.version", /known here: maxConnections, synchronous/],
-  ["of pool", { pool: { min: 1 } }, "pool.min", /known here: maxClients, size, readSize, mode, preparedStatements$/],
+  [
+    "of pool",
+    { pool: { min: 1 } },
+    "pool.min",
+    /known here: maxClients, size, readSize, mode, resetAlways, preparedStatements$/,
+  ],
   [
     "of certificates",
     { certificates: { days: 1 } },
@@ -276,7 +281,13 @@ describe("settings: defaults", () => {
     assert.deepEqual(defaults.ports, { write: 5500, read: 5501, stats: 7500, pooled: 6432, pooledRead: 6532 });
     assert.deepEqual(defaults.database, { name: "app", owner: "app_owner", user: "app", extensions: [] });
     assert.deepEqual(defaults.network, { cidr: "10.88.0.0/24" });
-    assert.deepEqual(defaults.pool, { maxClients: 1000, size: 50, mode: "transaction", preparedStatements: 200 });
+    assert.deepEqual(defaults.pool, {
+      maxClients: 1000,
+      size: 50,
+      mode: "transaction",
+      resetAlways: true,
+      preparedStatements: 200,
+    });
     assert.equal(defaults.postgresql.synchronous, "quorum");
     assert.equal(defaults.postgresql.strict, true);
   });
