@@ -1,4 +1,5 @@
 import type { ClusterOutput } from "../../components/outputs";
+import { byHandNotes, byHandWarnings } from "./by-hand";
 import { earlyWarning } from "./commits";
 import { hasQuorum, membership, votes } from "./members";
 import type { DatabaseNode, EtcdNode, ProxyNode, Status } from "./model";
@@ -17,6 +18,7 @@ export function assess(status: Status, cluster: ClusterOutput): string[] {
     ...status.database.flatMap((node) => database(node, status, cluster)),
     ...synchronous(status, cluster),
     ...status.earlyCommits.map(earlyWarning),
+    ...byHandWarnings(status),
     ...status.etcd.flatMap(etcd),
     ...membership(status),
     ...status.proxies.flatMap((node) => proxy(node, status)),
@@ -114,14 +116,15 @@ function proxy(node: ProxyNode, status: Status): string[] {
 }
 
 /** What is to be done some time, one line each. */
-export function notes({ proxies }: Status): string[] {
-  return proxies.flatMap(({ name, outdated }) =>
+export function notes(status: Status): string[] {
+  const oldLimits = status.proxies.flatMap(({ name, outdated }) =>
     (outdated ?? []).map(
       (service) =>
         `${name}: ${service} had clients and still runs without the limits of its new unit; a restart cuts them: ` +
         `\`pgha ssh ${name} -- sudo systemctl restart ${service}\``,
     ),
   );
+  return [...oldLimits, ...byHandNotes(status)];
 }
 
 function certificates({ certificates: known, database: members, etcd: quorumMembers, proxies }: Status): string[] {

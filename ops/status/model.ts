@@ -90,6 +90,8 @@ export interface DatabaseNode extends Reachable {
   pendingRestart: boolean;
   /** Replay of received changes was stopped by hand. */
   replayPaused: boolean;
+  /** Names of parameters that `ALTER SYSTEM` has set. */
+  byHand: string[];
   /** Its tags keep it from leading. */
   nofailover: boolean;
   /** It took part in failsafe mode (etcd out of the leader's reach) within the last `ttl`. */

@@ -5,6 +5,7 @@ import type { ClusterOutput, NodeOutput } from "../../components/outputs";
 import type { Known } from "../cluster";
 import { etcdctl, etcdEndpoint, onePooler, patroniCurl, pgbouncerConsole, poolersOf, superuserSql } from "../ask";
 import type { Runner } from "../ssh";
+import { byHandSettings } from "./by-hand";
 import { commitSettings } from "./commits";
 import { showPaused } from "./paused";
 import { transactionQuestions } from "./open";
@@ -25,7 +26,7 @@ const marker = "@@pgha";
 /** What PostgreSQL is asked in one session, as JSON. */
 const databaseQuestions = (database: string) =>
   `SELECT json_build_object('transactions', (${longTransactions(database)}), 'commits', (${commitSettings(database)}), ` +
-  `'open', (${transactionQuestions.open}), 'idle', (${transactionQuestions.idle}))`;
+  `'open', (${transactionQuestions.open}), 'idle', (${transactionQuestions.idle}), 'byHand', (${byHandSettings}))`;
 
 /** How long a daemon, and psql beside it, may take to answer, seconds. Less is not a sign of trouble on a machine that is busy. */
 const patience = 5;

@@ -31,6 +31,7 @@ interface PostgresqlAnswer {
   commits: EarlyCommits[];
   open: Open[];
   idle: Seen[];
+  byHand?: string[];
 }
 
 const postgresqlAnswer = ({ sections }: Probe) => parseJson<PostgresqlAnswer>(sections.get("postgresql") ?? "");
@@ -144,6 +145,7 @@ function readDatabase(probe: Probe, member: PatroniMember | undefined): Database
     sync: syncStates[member?.role ?? ""] ?? null,
     pendingRestart: own?.pending_restart === true || member?.pending_restart === true,
     replayPaused: own?.xlog?.paused === true,
+    byHand: postgresqlAnswer(probe)?.byHand ?? [],
     nofailover: isNoFailover(member?.tags),
     failsafe: own?.failsafe_mode_is_active === true,
     longTransactions: postgresqlAnswer(probe)?.transactions ?? null,

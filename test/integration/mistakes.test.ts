@@ -156,6 +156,18 @@ describe("mistakes", function () {
     }
   });
 
+  it("by ALTER SYSTEM are told by status: those that the settings would refuse are a problem, others are noted", async () => {
+    await machines.superuser("ALTER SYSTEM SET synchronous_commit = 'local'");
+    await machines.superuser("ALTER SYSTEM SET work_mem = '5MB'");
+    const { warnings, notes } = await status();
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /ALTER SYSTEM has set synchronous_commit: a commit must wait for its standby/);
+    assert.match(notes.join("\n"), /ALTER SYSTEM has set work_mem, before what the settings say/);
+    for (const name of ["synchronous_commit", "work_mem"]) await machines.superuser(`ALTER SYSTEM RESET ${name}`);
+    const { whole, notes: left } = await status();
+    assert.deepEqual([whole, left], [true, []]);
+  });
+
   it("such as doing it at noon cut no session, however long it runs: a changed setting of HAProxy, renewed certificates", async () => {
     const pid = "SELECT pg_backend_pid() AS pid";
     const doors = ["writeUrl", "readUrl", "pooledUrl", "ownerUrl"] as const;

@@ -43,13 +43,19 @@ const patroni = (own: object = {}) =>
     ...own,
   });
 
-/** What a database node answers to a probe. @param transactions those that have been open for long @param commits settings */
+/**
+ * What a database node answers to a probe.
+ * @param transactions those that have been open for long
+ * @param commits settings
+ * @param byHand parameters that ALTER SYSTEM has set
+ */
 export const databaseAnswer = (
   cluster = patroniCluster(),
   own: object = {},
   transactions: object[] = [],
   commits: object[] = [],
-) => section({ patroni: patroni(own), cluster, postgresql: JSON.stringify({ transactions, commits }) });
+  byHand: string[] = [],
+) => section({ patroni: patroni(own), cluster, postgresql: JSON.stringify({ transactions, commits, byHand }) });
 
 const etcdMember = (n: number) => ({ name: `etcd${n}`, peerURLs: [`https://10.88.0.${10 + n}:2380`] });
 /** The members that etcd knows, with changes to some; `null` leaves one out. */

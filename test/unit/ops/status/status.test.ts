@@ -54,6 +54,14 @@ describe("pgha status", () => {
     assert.match(text, /^haproxy2 .* 2 \(26 h\) +3\.0\.11 /m);
   });
 
+  it("notes other parameters that ALTER SYSTEM has set, by their names alone", async () => {
+    const answer = databaseAnswer(undefined, {}, [], [], ["log_min_duration_statement", "work_mem"]);
+    const { whole, notes, database } = await statusWith({ postgresql2: answer });
+    assert.equal(whole, true);
+    assert.deepEqual(database[1]!.byHand, ["log_min_duration_statement", "work_mem"]);
+    assert.match(notes.join("\n"), /^postgresql2: ALTER SYSTEM has set log_min_duration_statement, work_mem, before/);
+  });
+
   it("finds no problem with a healthy cluster", async () => {
     const status = await statusWith();
     assert.deepEqual(status.warnings, []);
@@ -71,6 +79,7 @@ describe("pgha status", () => {
       sync: "quorum",
       pendingRestart: false,
       replayPaused: false,
+      byHand: [],
       nofailover: false,
       failsafe: false,
       longTransactions: [],
@@ -229,6 +238,14 @@ describe("pgha status", () => {
       warns: [
         /^sessions of everybody in database app have synchronous_commit off.*`ALTER DATABASE app RESET synchronous_commit`/,
         /^sessions of app in database app have .* local.*`ALTER ROLE app IN DATABASE app RESET synchronous_commit`/,
+      ],
+    },
+    {
+      name: "a parameter by ALTER SYSTEM that the settings would refuse",
+      changes: { postgresql2: databaseAnswer(undefined, {}, [], [], ["fsync", "synchronous_commit", "work_mem"]) },
+      warns: [
+        /^postgresql2: ALTER SYSTEM has set fsync: switching it off loses data; `ALTER SYSTEM RESET fsync` and /,
+        /^postgresql2: ALTER SYSTEM has set synchronous_commit: a commit must wait for its standby/,
       ],
     },
     { name: "no synchronous standby", changes: cluster(asyncOnly), warns: [/^no synchronous standby/] },
