@@ -138,4 +138,4 @@ export const pgbouncerTried = (edit: string): string => `
   for file in /etc/pgbouncer/* /etc/pgha/tls/*; do stage_file "$file" root:postgres 0640 <"$file"; done
   sed -i '${edit}' "$stage/etc/pgbouncer/pgbouncer.ini"
   (check_poolers "$(stage_for_check)") 2>&1 || true
-  pgrep -fa 'pgbouncer /run/pgha-stage' || true`;
+  ps -C pgbouncer -o args= | grep pgha-stage || true`;
