@@ -7,6 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
  * 53300 too many connections; 57P01 to 57P03 and 57P05 the server ends, starts or is done with us.
  */
 const passingStates = /^(08...|25006|40001|40P01|40003|53300|57P0[1235])$/;
+/**
+ * What PgBouncer says, with the 08P01 of all its errors, to a login or a parameter that no other try can help: a wrong password, a role
+ * or a database that is not there, a parameter that belongs to the role.
+ */
+const refusedWords =
+  /^(SASL authentication failed|no such (user|database)|no authentication method is found|login rejected|unsupported startup parameter)/;
 /** Errors of the socket, by the names Node.js gives them. */
 const passingSockets = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EAI_AGAIN)$/;
 /** Errors that node-postgres makes itself; they have no code. */
@@ -22,7 +28,7 @@ interface Told {
   code?: string;
   message?: string;
   /** Of an error of Prisma's adapter. `originalCode` is the SQLSTATE. */
-  cause?: { originalCode?: string; kind?: string };
+  cause?: { originalCode?: string; originalMessage?: string; kind?: string };
   /** Prisma wraps most of those, but not what comes at a BEGIN or a COMMIT. */
   meta?: { driverAdapterError?: Told };
 }
@@ -30,7 +36,8 @@ interface Told {
 /** Whether another try may fare better. It says nothing about whether this one was done. */
 export function passes(error: unknown): boolean {
   const { code, message = "", cause, meta } = (error ?? {}) as Told;
-  const { originalCode, kind } = meta?.driverAdapterError?.cause ?? cause ?? {};
+  const { originalCode, originalMessage, kind } = meta?.driverAdapterError?.cause ?? cause ?? {};
+  if (refusedWords.test(originalMessage ?? message)) return false;
   const names = [originalCode, kind, code].filter((name) => name !== undefined);
   if (names.length === 0) return passingWords.test(message);
   return names.some((name) => passingStates.test(name) || passingSockets.test(name) || passingPrisma.test(name));

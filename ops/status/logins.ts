@@ -41,7 +41,7 @@ const lines = (service: ServiceName, pattern: string) =>
 
 /** What PgBouncer tells a client whom it does not let in. Whom it lets wait, or turns away for lack of room, is another matter. */
 const pgbouncerRefusals =
-  "SASL authentication failed|no authentication method is found|not allowed|bouncer config error|no such (user|database)|" +
+  "SASL authentication failed|no authentication method is found|login rejected|not allowed|bouncer config error|no such (user|database)|" +
   "username too long|database name too long|SSL required|TLS required|client_login_timeout";
 
 /** The same of PostgreSQL. */

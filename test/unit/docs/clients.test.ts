@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseError, type Pool } from "pg";
 import { CommitUnknown, once, transaction } from "../../../docs/clients/node-postgres";
@@ -61,6 +64,26 @@ describe("the examples for clients", () => {
       ["a duplicate key", sqlError("23505")],
       ["a statement that was cancelled", sqlError("57014")],
       ["a wrong password", sqlError("28P01", "FATAL")],
+      // PgBouncer has the same 08P01 for these as for what passes.
+      ...[
+        "SASL authentication failed",
+        "no such user",
+        "no authentication method is found",
+        "login rejected",
+        "unsupported startup parameter in options: search_path",
+      ].map((words): [string, unknown] => [
+        `PgBouncer's ${words}`,
+        Object.assign(new DatabaseError(words, 0, "error"), { code: "08P01", severity: "FATAL" }),
+      ]),
+      [
+        "PgBouncer's refusal, through Prisma",
+        Object.assign(new Error("P"), {
+          code: "P2010",
+          meta: {
+            driverAdapterError: { cause: { originalCode: "08P01", originalMessage: "SASL authentication failed" } },
+          },
+        }),
+      ],
       ["a commit of unknown fate", new CommitUnknown("the commit broke")],
       ["an error of the program", new TypeError("x is undefined")],
       ["Prisma, a record that is not there", Object.assign(new Error("P"), { code: "P2025" })],
@@ -176,6 +199,14 @@ describe("the examples for clients", () => {
         (error: Error) => /is not of the form/.test(error.message) && !error.message.includes("secret"),
       );
     });
+  });
+
+  it("make a line of .pgpass of a URL, wherever the CA's file is", () => {
+    const page = readFileSync(join(__dirname, "../../../docs/clients.md"), "utf8");
+    const script = /sed -E '([^']+)' >> ~\/\.pgpass/.exec(page)![1]!;
+    const input =
+      "postgresql://app:secret@127.0.0.1:6432/shop?sslmode=verify-full&sslrootcert=/home/me/pgha/.pgha/ca/pgha-dev.crt\n";
+    assert.equal(execFileSync("sed", ["-E", script], { input, encoding: "utf8" }), "*:*:shop:app:secret\n");
   });
 });
 

@@ -102,6 +102,8 @@ describe("failed logins", () => {
     await failedLogins({ cluster: fakeCluster(), runner: { run } });
     assert.ok(asked.length > 0);
     for (const script of asked) assert.match(script, / -u pgbouncer -u pgbouncer-\* /);
+    // What it says where its hba.conf has `reject`: postgres, template1.
+    for (const script of asked) assert.match(script, /login rejected/);
   });
 
   it("ask proxies for sessions only when a refused login came by one", async () => {
