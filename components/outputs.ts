@@ -126,6 +126,9 @@ function url(
   return `postgresql://${user}:${password}@${at}/${plan.settings.database.name}?sslmode=${mode}&sslrootcert=${caOf(plan)}`;
 }
 
+/** Of a DSN for reads, which only libpq and its like take: `pgha env` has set PGTARGETSESSIONATTRS=read-write for the others. */
+const anySession = "target_session_attrs=any&connect_timeout=2";
+
 /** What has been made of a cluster. */
 export interface Made {
   passwords: Passwords;
@@ -170,13 +173,10 @@ export function clusterOutputs(plan: Plan, made: Made): ClusterOutputs {
       passwords.user.password,
       (password) => `${url(plan, user, password, all("pooled"))}&target_session_attrs=read-write&connect_timeout=2`,
     ),
-    readDsn: connect(
-      passwords.user.password,
-      (password) => `${url(plan, user, password, all("read"))}&connect_timeout=2`,
-    ),
+    readDsn: connect(passwords.user.password, (password) => `${url(plan, user, password, all("read"))}&${anySession}`),
     pooledReadDsn: connect(
       passwords.user.password,
-      (password) => `${url(plan, user, password, all("pooledRead"))}&connect_timeout=2`,
+      (password) => `${url(plan, user, password, all("pooledRead"))}&${anySession}`,
     ),
     statsUrls: pulumi.output(all("stats").map(({ host, port }) => `https://${host}:${port}/`)),
     statsPassword: pulumi.secret(passwords.stats),

@@ -74,6 +74,9 @@ export const pgbouncerFailures = (node: string, printed: string): Failure[] =>
     return { at, node, role: user === "(nouser)" ? "an unknown role" : user!, address, port: Number(port) };
   });
 
+/** Of a new cluster: its proxies ask for passwords before the first leader has made their role. */
+const tooEarly = 'role "pgbouncer" does not exist';
+
 /**
  * Failures in what PostgreSQL wrote. A client chooses its name, line ends included, and the name stands in the prefix: where
  * PostgreSQL says itself whom it refused, that is what counts.
@@ -81,7 +84,8 @@ export const pgbouncerFailures = (node: string, printed: string): Failure[] =>
 export const postgresqlFailures = (node: string, printed: string): Failure[] =>
   read(printed, (text, at) => {
     const [, prefix, name, words] = /^\[\d+\] (\S+) (.*?)@\S* FATAL: {2}(.*)$/.exec(text) ?? [];
-    if (words === undefined || !new RegExp(`^(${postgresqlRefusals})`).test(words)) return undefined;
+    if (words === undefined || words === tooEarly || !new RegExp(`^(${postgresqlRefusals})`).test(words))
+      return undefined;
     const [, host, port] = /^(.+)\((\d+)\)$/.exec(prefix!) ?? [];
     const said = /\bhost "([^"]*)"/.exec(words)?.[1];
     const role = /\b(?:user|role) "([^"]*)/.exec(words)?.[1] ?? name!;

@@ -31,9 +31,9 @@ export function fakeOutputs(): StackOutputs {
     ownerUrl: url("app_owner", 5500),
     dsn: "postgresql://app:s3cretapp@127.0.0.1:6432,127.0.0.1:6433/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&target_session_attrs=read-write",
     readDsn:
-      "postgresql://app:s3cretapp@127.0.0.1:5501,127.0.0.1:5503/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&connect_timeout=2",
+      "postgresql://app:s3cretapp@127.0.0.1:5501,127.0.0.1:5503/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&target_session_attrs=any&connect_timeout=2",
     pooledReadDsn:
-      "postgresql://app:s3cretapp@127.0.0.1:6532,127.0.0.1:6533/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&connect_timeout=2",
+      "postgresql://app:s3cretapp@127.0.0.1:6532,127.0.0.1:6533/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-dev.crt&target_session_attrs=any&connect_timeout=2",
     statsUrls: ["https://127.0.0.1:7500/", "https://127.0.0.1:7501/"],
     statsPassword: "s3cretstats",
     caCertificate: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",

@@ -140,7 +140,7 @@ describe("staging", () => {
       );
       assert.equal(
         url("readDsn"),
-        "postgresql://app:***@10.100.0.22:5001,10.100.1.22:5001/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-staging.crt&connect_timeout=2",
+        "postgresql://app:***@10.100.0.22:5001,10.100.1.22:5001/app?sslmode=verify-full&sslrootcert=.pgha/ca/pgha-staging.crt&target_session_attrs=any&connect_timeout=2",
       );
       assert.deepEqual(outputs.statsUrls, ["https://10.100.0.22:7000/", "https://10.100.1.22:7000/"]);
       assert.deepEqual(outputs.endpoint, {

@@ -53,6 +53,12 @@ describe("failed logins", () => {
     );
   });
 
+  it("are not those of proxies that were there before their role", () => {
+    const early = '[50] 10.88.0.31(40000) pgbouncer@postgres FATAL:  role "pgbouncer" does not exist';
+    assert.deepEqual(postgresql(early), []);
+    assert.equal(postgresql(early.replaceAll("pgbouncer", "pgbouncer2")).length, 1);
+  });
+
   it("accuse nobody whom a client names in its own name", () => {
     // The client's name was `evil\n[1] 1.2.3.4(5) bob`; the line ends where it ends.
     const [failure] = postgresql(
