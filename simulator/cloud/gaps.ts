@@ -8,6 +8,8 @@ export function gaps(aws: Clients): Layer {
   return {
     ...placementGroups(),
     "ec2:RunInstances": runInstances(aws),
+    "ec2:DescribeImages": describeImages,
+    "ec2:StopInstances": stopInstances(aws),
     "ec2:DeleteNatGateway": deleteNatGateway(aws),
     // Nothing here moves to other hardware, or runs out of credits.
     "ec2:ModifyInstanceMaintenanceOptions": async () => xml("ModifyInstanceMaintenanceOptionsResponse", ""),
@@ -17,12 +19,35 @@ export function gaps(aws: Clients): Layer {
   };
 }
 
+/** GiB of an image's disk. */
+const imageDisk = "8";
+
+/** To moto all disks of images are of one size. */
+const describeImages: Handler = async (_call, forward) => {
+  const reply = await forward();
+  return { ...reply, body: reply.body.replace(/(<volumeSize>)\d+/g, `$1${imageDisk}`) };
+};
+
+/** One that was terminated stays to be seen, and can be stopped no more. */
+function stopInstances({ ec2 }: Clients): Handler {
+  return async ({ params }, forward) => {
+    const InstanceIds = [...params].filter(([key]) => key.startsWith("InstanceId.")).map(([, id]) => id);
+    const { Reservations = [] } = await ec2.describeInstances({ InstanceIds });
+    const ended = Reservations.flatMap(({ Instances = [] }) => Instances).find(
+      ({ State }) => State?.Name === "terminated",
+    );
+    if (!ended) return forward();
+    const why = `This instance '${ended.InstanceId}' is not in a state from which it can be stopped.`;
+    throw new AwsError("IncorrectInstanceState", why);
+  };
+}
+
 /** An image says how large its disk is; and a machine can be protected from the first moment. */
 function runInstances({ ec2 }: Clients): Handler {
   return async ({ params: given }, forward) => {
     const params = new URLSearchParams(given);
     const size = "BlockDeviceMapping.1.Ebs.VolumeSize";
-    if (!params.has(size)) params.set(size, "8");
+    if (!params.has(size)) params.set(size, imageDisk);
     const reply = await forward(params);
     const id = /<instanceId>([^<]+)</.exec(reply.body)?.[1];
     if (id && params.get("DisableApiTermination") === "true") {

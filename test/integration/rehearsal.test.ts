@@ -17,13 +17,25 @@ describe("a stack on AWS, rehearsed", function () {
     const { stack, cloud } = rehearsal;
     const [aws, machines] = [stack.setting<object>("aws"), stack.setting<object>("machines")];
     stack.set({
-      aws: { ...aws, image: "ami-0123456789abcdef0" },
-      machines: { ...machines, etcd: { type: "t3.nano", cpus: 4, memory: 512 } },
+      aws: { ...aws, image: images[2]!.ami_id },
+      machines: {
+        ...machines,
+        etcd: { type: "t3.nano", cpus: 4, memory: 512 },
+        haproxy: { type: "t3.nano", cpus: 2, memory: 512, disk: 4 },
+      },
     });
     const { code, stdout, stderr } = await stack.pulumi("preview", "--non-interactive");
     stack.set({ aws, machines });
     assert.notEqual(code, 0);
-    for (const part of ["pgha:aws.image", "pgha image", "pgha:machines.etcd.cpus", "write 2"]) {
+    const faults = [
+      "aws.image is ami-",
+      "for arm64",
+      "machines.etcd.cpus",
+      "write 2",
+      "machines.haproxy.disk",
+      "write 8",
+    ];
+    for (const part of faults) {
       assert.ok((stdout + stderr).includes(part), `names ${part} in ${stdout}${stderr}`);
     }
     assert.deepEqual(await cloud.leftovers(), []);

@@ -4,7 +4,7 @@ import { operator, type Clients } from "../clients";
 import { AwsError, type Call, type Layer } from "../front";
 import { onBehalf } from "./behalf";
 import { decide, type Request } from "./decide";
-import { ec2Requests, type Ec2World } from "./ec2";
+import { ec2Requests, noteGroup, type Ec2World } from "./ec2";
 import { elbRequests, iamRequests, route53Requests, ssmRequests } from "./others";
 
 /** moto's account. */
@@ -58,7 +58,9 @@ export class Authorization {
   readonly layer: Layer = {
     "*": async (call, forward) => {
       if (this.policies && call.accessKey === operator.accessKey) await this.check(call, await this.policies());
-      return forward();
+      const reply = await forward();
+      if (call.action === "CreatePlacementGroup") noteGroup(call, reply, this.world);
+      return reply;
     },
   };
 

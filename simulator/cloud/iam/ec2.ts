@@ -1,6 +1,6 @@
 /** What EC2 asks of IAM for a call: may it be done to each thing that it names, and to each that it makes? */
 import type { Clients } from "../clients";
-import type { Call } from "../front";
+import type { Call, Reply } from "../front";
 import { listIn, requestTags, resourceTags, type Tags } from "./tags";
 import type { Request } from "./decide";
 
@@ -42,7 +42,7 @@ export interface Ec2World {
   region: string;
   /** In which everything is but public images. */
   account: string;
-  /** Tags of placement groups by name, kept from when they were made: moto has none. */
+  /** Tags of placement groups by name and by id, kept from when they were made: moto has none. */
   placement: Map<string, Tags>;
 }
 
@@ -58,7 +58,6 @@ export async function ec2Requests(call: Call, { aws, region, account, placement 
   const arn = (type: string, id: string) => `arn:aws:ec2:${region}:${type === "image" ? "" : account}:${type}/${id}`;
 
   const given = tagSpecifications(params);
-  if (action === "CreatePlacementGroup") placement.set(params.get("GroupName")!, given["placement-group"] ?? {});
   const made = (makes[action] ?? []).map((type) => ask(arn(type, "*"), requestTags(given[type] ?? {})));
   const tagged = Object.entries(given).map(([type, tags]) =>
     ask(arn(type, "*"), { ...requestTags(tags), "ec2:CreateAction": action }, "CreateTags"),
@@ -83,6 +82,13 @@ export async function ec2Requests(call: Call, { aws, region, account, placement 
   );
   const all = [...made, ...tagged, ...named, ...(await passedRole(call, aws, account))];
   return all.length > 0 ? all : [ask("*")];
+}
+
+/** Keeps the tags of a placement group that was made. */
+export function noteGroup({ params }: Call, { body }: Reply, { placement }: Ec2World): void {
+  const tags = tagSpecifications(params)["placement-group"] ?? {};
+  const names = [params.get("GroupName"), /<groupId>([^<]+)</.exec(body)?.[1]];
+  for (const name of names) if (name) placement.set(name, tags);
 }
 
 /** Everything that exists and that the call is about, also by another name for it. */

@@ -39,9 +39,7 @@ const inPlace: Record<string, InPlaceChange> = {
     }),
   creditSpecification: (InstanceId, { creditSpecification }) =>
     ec2().modifyInstanceCreditSpecification({
-      InstanceCreditSpecifications: [
-        { InstanceId, CpuCredits: String((creditSpecification as Values | undefined)?.cpuCredits ?? "standard") },
-      ],
+      InstanceCreditSpecifications: [{ InstanceId, CpuCredits: String((creditSpecification as Values).cpuCredits) }],
     }),
   iamInstanceProfile: changeProfile,
   rootBlockDevice: changeRoot,
@@ -67,11 +65,11 @@ async function changeProfile(id: string, { iamInstanceProfile }: Values): Promis
   }
 }
 
-async function rootOf(id: string): Promise<string> {
-  const answer = await ec2().describeInstances({ InstanceIds: [id] });
-  const volume = answer.Reservations?.[0]?.Instances?.[0]?.BlockDeviceMappings?.[0]?.Ebs?.VolumeId;
-  if (!volume) throw new Error(`instance ${id} shows no root volume`);
-  return volume;
+async function rootOf(id: string): Promise<{ device: string; volume: string }> {
+  const { RootDeviceName: device, BlockDeviceMappings = [] } = (await describe(id)) ?? {};
+  const volume = BlockDeviceMappings.find(({ DeviceName }) => DeviceName === device)?.Ebs?.VolumeId;
+  if (!device || !volume) throw new Error(`instance ${id} shows no root volume`);
+  return { device, volume };
 }
 
 const rootDevice = ({ rootBlockDevice }: Values) => (rootBlockDevice ?? {}) as Values & { tags?: Tags };
@@ -79,19 +77,26 @@ const rootDevice = ({ rootBlockDevice }: Values) => (rootBlockDevice ?? {}) as V
 /** Tags of the root volume: the real plugin sets them once the machine exists, not with the launch. */
 export async function tagRoot(id: string, inputs: Values, before: Values = {}): Promise<void> {
   const [old, now] = [rootDevice(before).tags ?? {}, rootDevice(inputs).tags ?? {}];
-  if (!isDeepStrictEqual(old, now)) await retag(ec2Tags, await rootOf(id), old, now, {});
+  if (!isDeepStrictEqual(old, now)) await retag(ec2Tags, (await rootOf(id)).volume, old, now, {});
 }
 
 async function changeRoot(id: string, inputs: Values, before: Values): Promise<void> {
   await tagRoot(id, inputs, before);
-  const [old, { volumeSize: size, volumeType: type }] = [rootDevice(before), rootDevice(inputs)];
-  if (size !== old.volumeSize || type !== old.volumeType) await modifyVolume(await rootOf(id), { size, type });
+  const [old, now] = [rootDevice(before), rootDevice(inputs)];
+  const { volumeSize: size, volumeType: type } = now;
+  const { device, volume } = await rootOf(id);
+  if (size !== old.volumeSize || type !== old.volumeType) await modifyVolume(volume, { size, type });
+  const goes = ({ deleteOnTermination = true }: Values) => deleteOnTermination === true;
+  if (goes(now) === goes(old)) return;
+  const Ebs = { DeleteOnTermination: goes(now) };
+  await ec2().modifyInstanceAttribute({ InstanceId: id, BlockDeviceMappings: [{ DeviceName: device, Ebs }] });
 }
 
 /** Changes all that a running machine bears. */
 export async function changeInPlace(inputs: Values, before: Values, { id }: Context): Promise<void> {
   const state = planned({ inputs: instanceInputs }, before);
   for (const [key, step] of Object.entries(inPlace)) {
+    if (instanceInputs[key]?.keeps && inputs[key] === undefined) continue;
     if (!isDeepStrictEqual(inputs[key], state[key])) await step(id, inputs, state);
   }
 }

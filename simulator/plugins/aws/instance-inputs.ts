@@ -13,6 +13,7 @@ const member = (value: Value, key: string): Value => (isObject(value) ? value[ke
 
 export const instanceInputs: Properties = {
   ami: { type: "string", required: true, replaces: true },
+  // With the real plugin a type for another processor replaces the machine. pgha refuses all but x86-64 before it comes to that.
   instanceType: { type: "string", required: true },
   availabilityZone: fixed,
   subnetId: { type: "string", required: true, replaces: true },
@@ -42,6 +43,7 @@ export const instanceInputs: Properties = {
   },
   creditSpecification: {
     type: "object",
+    keeps: true,
     fields: { cpuCredits: { type: "string", oneOf: ["standard", "unlimited"] } },
   },
   rootBlockDevice: {

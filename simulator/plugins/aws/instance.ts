@@ -6,7 +6,7 @@ import { ec2, found, gone, inTime } from "./client";
 import { changeInPlace, changeStopped, tagRoot } from "./instance-change";
 import { instanceInputs } from "./instance-inputs";
 import { describe, stateIs } from "./instance-state";
-import { allTags, observedTags, specification, tagged, tagMap } from "./tags";
+import { allTags, ec2Tags, observedTags, specification, tagged, tagMap, type Tagger } from "./tags";
 
 /** The device that the image boots from: its name differs between images. */
 async function rootDevice(image: string): Promise<string> {
@@ -99,8 +99,9 @@ export const Instance: ResourceType = tagged({
     return { id, outputs: { privateIp, ...(await outputsOf(id)) } };
   },
   async update(inputs, state, context) {
-    await changeInPlace(inputs, state, context);
+    // A type that has no CPU credits takes no word on them: the new one comes first.
     await changeStopped(inputs, state, context);
+    await changeInPlace(inputs, state, context);
     return { privateIp: state.privateIp, ...(await outputsOf(context.id)) };
   },
   async read(_state, { id }): Promise<Observed | undefined> {
@@ -120,26 +121,35 @@ export const Instance: ResourceType = tagged({
   },
 });
 
-export const PlacementGroup: ResourceType = tagged({
-  named: "name",
-  inputs: {
-    name: { type: "string", required: true, replaces: true },
-    strategy: { type: "string", required: true, oneOf: ["cluster", "spread"], replaces: true },
+/** Its name is its id to all calls but those that change its tags. */
+const groupTags: Tagger = {
+  set: (_name, tags, { placementGroupId }) => ec2Tags.set(String(placementGroupId), tags, {}),
+  remove: (_name, keys, { placementGroupId }) => ec2Tags.remove(String(placementGroupId), keys, {}),
+};
+
+export const PlacementGroup: ResourceType = tagged(
+  {
+    named: "name",
+    inputs: {
+      name: { type: "string", required: true, replaces: true },
+      strategy: { type: "string", required: true, oneOf: ["cluster", "spread"], replaces: true },
+    },
+    computed: ["arn", "placementGroupId", "spreadLevel"],
+    async create(inputs) {
+      const { PlacementGroup: made } = await ec2().createPlacementGroup({
+        GroupName: String(inputs.name),
+        Strategy: inputs.strategy as "spread",
+        TagSpecifications: specification("placement-group", allTags(inputs)),
+      });
+      const { GroupId: placementGroupId, GroupArn: arn } = made!;
+      return { id: String(inputs.name), outputs: { arn, placementGroupId, spreadLevel: "rack" } };
+    },
+    async read(_state, { id }) {
+      const answer = await found(ec2().describePlacementGroups({ GroupNames: [id] }));
+      const there = answer?.PlacementGroups?.[0];
+      return there && observedTags(tagMap(there.Tags));
+    },
+    delete: (_inputs, _state, { id }) => gone(ec2().deletePlacementGroup({ GroupName: id })),
   },
-  computed: ["arn", "placementGroupId", "spreadLevel"],
-  async create(inputs) {
-    const { PlacementGroup: made } = await ec2().createPlacementGroup({
-      GroupName: String(inputs.name),
-      Strategy: inputs.strategy as "spread",
-      TagSpecifications: specification("placement-group", allTags(inputs)),
-    });
-    const { GroupId: placementGroupId, GroupArn: arn } = made!;
-    return { id: String(inputs.name), outputs: { arn, placementGroupId, spreadLevel: "rack" } };
-  },
-  async read(_state, { id }) {
-    const answer = await found(ec2().describePlacementGroups({ GroupNames: [id] }));
-    const there = answer?.PlacementGroups?.[0];
-    return there && observedTags(tagMap(there.Tags));
-  },
-  delete: (_inputs, _state, { id }) => gone(ec2().deletePlacementGroup({ GroupName: id })),
-});
+  groupTags,
+);

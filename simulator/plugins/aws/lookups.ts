@@ -1,5 +1,5 @@
 // What a program looks up: images, instance types, zones, and existing networks.
-import type { Filter, Image, _InstanceType } from "@aws-sdk/client-ec2";
+import type { BlockDeviceMapping, Filter, Image, _InstanceType } from "@aws-sdk/client-ec2";
 import type { Lookup, Properties } from "../lib/plugin";
 import type { Value, Values } from "../lib/wire";
 import { ec2, provider, sts } from "./client";
@@ -68,11 +68,27 @@ export const getAmi: Lookup = {
       state: image.State,
       deprecationTime: image.DeprecationTime ?? "",
       description: image.Description ?? "",
-      blockDeviceMappings: [],
+      blockDeviceMappings: (image.BlockDeviceMappings ?? []).map(disk),
       tags: tagMap(image.Tags),
     };
   },
 };
+
+/** As the real plugin: what is in `ebs` is text by AWS' own names, which no bridge has put in camel case. */
+const disk = ({ DeviceName, Ebs = {}, NoDevice, VirtualName }: BlockDeviceMapping): Values => ({
+  deviceName: DeviceName,
+  ebs: {
+    delete_on_termination: String(Ebs.DeleteOnTermination ?? false),
+    encrypted: String(Ebs.Encrypted ?? false),
+    iops: String(Ebs.Iops ?? 0),
+    snapshot_id: Ebs.SnapshotId ?? "",
+    throughput: String(Ebs.Throughput ?? 0),
+    volume_size: String(Ebs.VolumeSize ?? 0),
+    volume_type: Ebs.VolumeType ?? "",
+  },
+  noDevice: NoDevice ?? "",
+  virtualName: VirtualName ?? "",
+});
 
 const created = (image: Image): string => image.CreationDate ?? "";
 

@@ -2,7 +2,7 @@
 import type { ResourceType } from "../lib/plugin";
 import type { Value, Values } from "../lib/wire";
 import { becomes, ec2, found, gone, inTime } from "./client";
-import { describe as instance, stateIs } from "./instance-state";
+import { stateIs } from "./instance-state";
 import { allTags, observedTags, specification, tagged, tagMap } from "./tags";
 
 const needed = { type: "string", required: true, replaces: true } as const;
@@ -99,8 +99,8 @@ export const VolumeAttachment: ResourceType = {
   async delete(inputs: Values, _state, context) {
     if (inputs.skipDestroy) return;
     const [VolumeId, InstanceId] = [String(inputs.volumeId), String(inputs.instanceId)];
-    const running = (await instance(InstanceId))?.State?.Name === "running";
-    if (inputs.stopInstanceBeforeDetaching && running) {
+    // As the real plugin: whatever the machine's state, so that one that was terminated outside is an error.
+    if (inputs.stopInstanceBeforeDetaching) {
       await ec2().stopInstances({ InstanceIds: [InstanceId] });
       await stateIs(InstanceId, "stopped", context);
     }

@@ -12,6 +12,7 @@ export function changes(type: ResourceType, oldInputs: Values, newInputs: Values
     if (key.startsWith("__")) {
       continue; // bookkeeping of the engine or of the real plugin
     }
+    if (type.inputs[key]?.keeps && after[key] === undefined) continue;
     const replace = replaces(type.inputs[key], before[key], after[key]);
     for (const [path, kind] of compare(key, before[key], after[key])) {
       found.push({ path, kind, replace, input: true });

@@ -13,6 +13,8 @@ export interface Property {
   secret?: boolean;
   /** A change replaces the resource: always, or when this says so of the old and the new value. */
   replaces?: boolean | ((before: Value, after: Value) => boolean);
+  /** Left out, it stays as it was: no difference. */
+  keeps?: boolean;
   /** A list whose order means nothing. */
   unordered?: boolean;
   /** The members of an object. */

@@ -1,6 +1,8 @@
 /** The stand-in for @pulumi/aws: what it makes, finds again, changes, replaces and removes, as moto shows it. */
 import assert from "node:assert/strict";
+import type { Layer } from "../../../../simulator/cloud/front";
 import { leftInAws } from "../../../../simulator/cloud/leftovers";
+import { images } from "../../../../simulator/cloud/moto";
 import type { Engine } from "../../../../simulator/plugins/engine";
 import { isSecret, isUnknown, UNKNOWN, type Values } from "../../../../simulator/plugins/lib/wire";
 import { Folder } from "../../../../simulator/plugins/tools";
@@ -12,9 +14,17 @@ describe("stand-in plugin aws", function () {
   const made: Made = {};
   let stage: AwsStage;
   let aws: Engine;
+  /** What was asked of AWS, action by action. */
+  const calls: string[] = [];
+  const listen: Layer = {
+    "*": (call, forward) => {
+      calls.push(call.action);
+      return forward();
+    },
+  };
 
   before(async () => {
-    stage = await AwsStage.open();
+    stage = await AwsStage.open(() => [listen]);
     aws = stage.provider;
   });
   after(() => stage?.close());
@@ -125,6 +135,67 @@ describe("stand-in plugin aws", function () {
     const answer = await stage.clients.ec2.describeInstances({ InstanceIds: [made.instance!.id] });
     const { InstanceType, State } = answer.Reservations![0]!.Instances![0]!;
     assert.deepEqual([InstanceType, State?.Name], ["t3.small", "running"]);
+  });
+
+  it("tells a machine of CPU credits once it has the type for them, and of none when they are left out", async () => {
+    const { inputs } = made.instance!;
+    const unlimited = { creditSpecification: { cpuCredits: "unlimited" } };
+    calls.length = 0;
+    await change("instance", { instanceType: "t3.micro", ...unlimited });
+    const told = calls.filter((action) => /^(Stop|Modify|Start)/.test(action));
+    assert.deepEqual(told, [
+      "StopInstances",
+      "ModifyInstanceAttribute",
+      "StartInstances",
+      "ModifyInstanceCreditSpecification",
+    ]);
+    calls.length = 0;
+    assert.deepEqual(await change("instance", { ...inputs, creditSpecification: undefined }), ["instanceType"]);
+    assert.ok(!calls.includes("ModifyInstanceCreditSpecification"), calls.join());
+  });
+
+  it("has a machine keep its root disk when it is told to", async () => {
+    const goes = async () => {
+      const { Reservations } = await stage.clients.ec2.describeInstances({ InstanceIds: [made.instance!.id] });
+      return Reservations![0]!.Instances![0]!.BlockDeviceMappings![0]!.Ebs!.DeleteOnTermination;
+    };
+    const root = made.instance!.inputs.rootBlockDevice as Values;
+    await change("instance", { rootBlockDevice: { ...root, deleteOnTermination: false } });
+    assert.equal(await goes(), false);
+    await change("instance", { rootBlockDevice: root });
+    assert.equal(await goes(), true);
+  });
+
+  it("changes the tags of a placement group by its id: AWS knows no tags by names", async () => {
+    const { ec2 } = stage.clients;
+    await assert.rejects(ec2.createTags({ Resources: ["etcd"], Tags: [{ Key: "a", Value: "b" }] }), /InvalidID/);
+    await change("spread", { tags: { team: "db" } });
+    const [group] = (await ec2.describePlacementGroups({ GroupNames: ["etcd"] })).PlacementGroups!;
+    assert.deepEqual(group!.Tags, [{ Key: "team", Value: "db" }]);
+    await change("spread", { tags: { Name: "s" } });
+  });
+
+  it("says how large the disk of an image is", async () => {
+    const filters = [{ name: "image-id", values: [images[0]!.ami_id] }];
+    const { rootDeviceName, blockDeviceMappings } = await aws.invoke("aws:ec2/getAmi:getAmi", { filters });
+    const [root] = blockDeviceMappings as { deviceName: string; ebs: Values }[];
+    assert.deepEqual([root!.deviceName, root!.ebs.volume_size], [rootDeviceName, "8"]);
+  });
+
+  it("stops a machine before it takes a disk from it, which one that was terminated outside refuses", async () => {
+    const { ec2 } = stage.clients;
+    const subnet = { subnetId: made.subnet!.id, privateIp: "10.94.0.9" };
+    const machine = await aws.create(typeOf("instance"), { ...made.instance!.inputs, ...subnet });
+    const disk = await aws.create(typeOf("volume"), made.volume!.inputs);
+    const own = { ...made.attachment!.inputs, volumeId: disk.id, instanceId: machine.id };
+    const attachment = await aws.create(typeOf("attachment"), own);
+    await ec2.terminateInstances({ InstanceIds: [machine.id] });
+    await assert.rejects(
+      aws.delete(typeOf("attachment"), attachment),
+      /IncorrectInstanceState|not in a state from which/,
+    );
+    await aws.delete(typeOf("volume"), disk);
+    await aws.delete(typeOf("instance"), machine);
   });
 
   it("does not terminate a machine that is protected", async () => {
