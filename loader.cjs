@@ -50,6 +50,10 @@ function keep(file, code) {
 
 process.setSourceMapsEnabled(true);
 require.extensions[".ts"] = (module, filename) => module._compile(compiled(filename), filename);
+// Endings are tried in the order in which they were added: `kept.ts` is looked for before `kept.json`, which is its data.
+const { ".json": data, ".node": native } = require.extensions;
+for (const ending of [".json", ".node"]) delete require.extensions[ending];
+Object.assign(require.extensions, { ".json": data, ".node": native });
 
 /**
  * Packages that Pulumi's SDK loads at every start, half a second of the processor's time, for what is done seldom or never here:

@@ -33,6 +33,11 @@ describe("loader.cjs", () => {
     assert.ok(statSync(kept, { bigint: true }).mtimeNs > mtimeNs);
   });
 
+  it("takes a file for the one that is asked for, not data beside it of the same name", async () => {
+    writeFileSync(file("other.json"), "{}\n");
+    assert.deepEqual(await load(), { code: 0, stdout: "other\n", stderr: "" });
+  });
+
   it("does not take what was cut off for the whole", async () => {
     await load();
     writeFileSync(kept, '"use strict";\n');
