@@ -71,6 +71,16 @@ export class TestStack {
     this.set({});
   }
 
+  /** Writes a secret into the settings, as a user does. */
+  async setSecret(key: string, value: string): Promise<void> {
+    const { code, stderr } = await run("pulumi", this.args(["config", "set", "--secret", `pgha:${key}`]), {
+      input: value,
+    });
+    if (code !== 0) throw new Error(`${key} could not be set: ${stderr}`);
+    const { config } = parse(readFileSync(this.configFile, "utf8")) as { config: RawSettings };
+    this.set({ [key]: config[`pgha:${key}`] });
+  }
+
   /** Makes the stack in its backend; no machine yet. */
   async init(): Promise<void> {
     // `stack init` knows no --config-file: it notes the secrets provider's salt in a file beside Pulumi.yaml.
@@ -115,8 +125,8 @@ export class TestStack {
   }
 
   /** Starts an `up` to be interrupted. It leads a process group of its own. */
-  startUp(): ChildProcess {
-    const args = this.args(upArguments);
+  startUp(...more: string[]): ChildProcess {
+    const args = this.args([...upArguments, ...more]);
     return spawn("pulumi", args, { cwd: checkoutRoot, env: pulumiEnv(), stdio: "ignore", detached: true });
   }
 
@@ -159,7 +169,7 @@ export class TestStack {
 
   private args(args: string[]): string[] {
     const stackless = args[0] === "stack" && args[1] === "init";
-    const withConfig = ["up", "preview", "destroy", "refresh"].includes(args[0]!);
+    const withConfig = ["up", "preview", "destroy", "refresh", "config"].includes(args[0]!);
     return [
       ...args,
       ...(stackless ? [] : ["--stack", this.name]),

@@ -8,6 +8,9 @@ import { SSM } from "@aws-sdk/client-ssm";
 /** What the operator's side logs in with. */
 export const operator = { accessKey: "rehearsal", secretKey: "rehearsal" };
 
+/** Whoever had the account before: no policy holds this one. */
+export const administrator = { accessKey: "administrator", secretKey: "administrator" };
+
 export interface Clients {
   ec2: EC2;
   elb: ElasticLoadBalancingV2;
@@ -16,8 +19,8 @@ export interface Clients {
   ssm: SSM;
 }
 
-export function clientsOf(endpoint: string, region: string): Clients {
-  const credentials = { accessKeyId: operator.accessKey, secretAccessKey: operator.secretKey };
+export function clientsOf(endpoint: string, region: string, { accessKey, secretKey } = operator): Clients {
+  const credentials = { accessKeyId: accessKey, secretAccessKey: secretKey };
   const settings = { endpoint, region, credentials };
   return {
     ec2: new EC2(settings),

@@ -6,10 +6,10 @@ import { mkdirSync } from "node:fs";
 import { parseCidr, addressAt } from "../../settings/cidr";
 import { gatewayOf } from "./bridge";
 import { Balancer } from "./balancer";
-import { clientsOf, type Clients } from "./clients";
+import { administrator, clientsOf, type Clients } from "./clients";
 import { ec2Handlers } from "./ec2";
 import { Firewall } from "./firewall";
-import { AwsError, openFront, type Front, type Layer } from "./front";
+import { AwsError, openFront, type Front, type Handler, type Layer } from "./front";
 import { gaps } from "./gaps";
 import { Authorization } from "./iam/authorization";
 import { Hypervisor } from "./hypervisor";
@@ -37,7 +37,7 @@ export class Cloud {
     private readonly front: Front,
     /** moto itself, which these ask without being noticed. */
     readonly aws: Clients,
-    private readonly refusals: Map<string, AwsError>,
+    private readonly events: Map<string, Handler>,
     private readonly mark: string,
     /** What clients connect to. */
     readonly balancer: Balancer,
@@ -56,7 +56,7 @@ export class Cloud {
     const aws = clientsOf(moto.url, args.region);
     const metadata = new MetadataService((address) => identityAt(aws, args.region, address));
     await metadata.start();
-    const refusals = new Map<string, AwsError>();
+    const events = new Map<string, Handler>();
     const world = {
       ...ec2Handlers({
         aws,
@@ -69,9 +69,9 @@ export class Cloud {
     };
     const authorization = new Authorization(aws, args.region);
     const order = new Order(aws);
-    const layers = [authorization.layer, refusing(refusals), world, order.layer, gaps(aws)];
+    const layers = [authorization.layer, once(events), world, order.layer, gaps(aws)];
     const front: Front = await openFront(moto.url, layers);
-    return new Cloud(args, moto, metadata, front, aws, refusals, mark, new Balancer(aws), authorization, order);
+    return new Cloud(args, moto, metadata, front, aws, events, mark, new Balancer(aws), authorization, order);
   }
 
   /** Where AWS' interfaces are for programs on this machine. */
@@ -84,9 +84,23 @@ export class Cloud {
     return `http://${gatewayOf(this.args.cidr)}`;
   }
 
+  /** The account as its administrator reaches it: what is made there is real, as what the operator makes, but bound by no policy. */
+  get account(): Clients {
+    return clientsOf(this.endpoint, this.args.region, administrator);
+  }
+
   /** Refuses the next call of an action, "ec2:RunInstances", as AWS would. */
   refuseOnce(action: string, code: string, message: string): void {
-    this.refusals.set(action, new AwsError(code, message));
+    this.events.set(action, () => Promise.reject(new AwsError(code, message)));
+  }
+
+  /** Does something once the next call of an action is done, before whoever called hears of it. */
+  onceDone(action: string, work: () => unknown): void {
+    this.events.set(action, async (_call, forward) => {
+      const reply = await forward();
+      await work();
+      return reply;
+    });
   }
 
   /** What was refused because something else was not made yet, or not gone. */
@@ -117,14 +131,13 @@ function publicBlock(cidr: string): string {
   return `${addressAt({ base, bits }, 15 * size)}/${bits + 4}`;
 }
 
-/** Any action can be refused once. */
-const refusing = (refusals: Map<string, AwsError>): Layer => ({
-  "*": async ({ service, action }, forward) => {
-    const key = `${service}:${action}`;
-    const refusal = refusals.get(key);
-    refusals.delete(key);
-    if (refusal) throw refusal;
-    return forward();
+/** Something else can happen to the next call of any action. */
+const once = (events: Map<string, Handler>): Layer => ({
+  "*": async (call, forward) => {
+    const key = `${call.service}:${call.action}`;
+    const event = events.get(key);
+    events.delete(key);
+    return event ? event(call, forward) : forward();
   },
 });
 

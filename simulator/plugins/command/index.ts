@@ -53,6 +53,7 @@ function commandType(inputs: Properties, run: Run): ResourceType {
 export const plugin: Plugin = {
   name: "command",
   version: "1.2.1",
+  cancels: true,
   resources: {
     "command:remote:Command": commandType({ connection: connectionInput }, runRemote),
     "command:local:Command": commandType(

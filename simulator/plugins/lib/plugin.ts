@@ -48,7 +48,7 @@ export interface Context {
   name: string;
   /** Id of the resource; empty while it is created. */
   id: string;
-  /** Aborted when the engine cancels or the resource's custom timeout is over. */
+  /** Aborted when the engine cancels (`Plugin.cancels`) or the resource's custom timeout is over. */
   signal: AbortSignal;
   /** Sends a line to the engine's display; a status line replaces the last one beside the resource. */
   log(severity: Severity, message: string, status?: boolean): void;
@@ -97,6 +97,8 @@ export interface Plugin {
   functions?: Record<string, Lookup>;
   /** Settings of the provider. @default none */
   config?: Properties;
+  /** Whether what is under way ends when the engine cancels. Plugins that come from Terraform finish it. @default false */
+  cancels?: boolean;
   /** Takes the settings of the provider, checked. @throws Error when it can't work with them */
   configure?(settings: Values): void;
 }

@@ -190,7 +190,7 @@ export async function serve(plugin: Plugin, engine: string): Promise<number> {
       return new Empty();
     },
     cancel(): Empty {
-      cancelled.abort(new Error("context canceled"));
+      if (plugin.cancels) cancelled.abort(new Error("context canceled"));
       return new Empty();
     },
   };

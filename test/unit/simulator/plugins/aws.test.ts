@@ -198,6 +198,24 @@ describe("stand-in plugin aws", function () {
     await aws.delete(typeOf("instance"), machine);
   });
 
+  it("finishes what is under way when the engine cancels, so that nothing is made that no state knows", async () => {
+    const folder = new Folder();
+    const other = await folder.start("aws");
+    try {
+      await other.configure(stage.settings());
+      const inputs = { ...made.instance!.inputs, subnetId: made.subnet!.id, privateIp: "10.94.0.10" };
+      const machine = await other.create(typeOf("instance"), inputs);
+      const begun = calls.length;
+      const deleted = other.delete(typeOf("instance"), machine);
+      while (!calls.slice(begun).includes("TerminateInstances")) await new Promise((resume) => setTimeout(resume, 20));
+      await other.cancel();
+      await deleted;
+    } finally {
+      await other.stop();
+      folder.remove();
+    }
+  });
+
   it("does not terminate a machine that is protected", async () => {
     assert.deepEqual(await change("instance", { disableApiTermination: true }), ["disableApiTermination"]);
     await assert.rejects(aws.delete(typeOf("instance"), made.instance!), /may not be terminated/);
