@@ -4,6 +4,7 @@ import { formatEndpoints } from "../ops/endpoints";
 import { reachNodes } from "../ops/reach";
 import { wholeWithin } from "../ops/status";
 import { machinesMissing } from "./machines";
+import { noticeOfPending } from "./pending";
 import { judge, policyFlags } from "./policy";
 import { setup } from "./setup";
 import { requirePorts } from "./setup/ports";
@@ -47,6 +48,8 @@ main(async (args) => {
   const quiet = ["--suppress-progress", "--suppress-outputs"];
   const onAws = settings.driver === "aws";
   if (onAws) {
+    const notice = await noticeOfPending(stack);
+    if (notice) console.error(notice);
     // Rules are held against the whole preview before anything is changed; on this host there is nothing for them to see.
     const refused = await judge(stack, [...quiet, ...refresh, ...extra]);
     if (refused !== 0) return refused;
