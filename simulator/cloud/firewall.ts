@@ -67,7 +67,9 @@ export class Firewall {
     // Another process, another network: it was started again.
     const key = `${nameOf(machine)} ${state.pid}`;
     if (this.applied.get(key) === text) return;
-    const [command, args] = asRoot("nsenter", ["--target", String(state.pid), "--net", "nft", "-f", "-"]);
+    // The machine's own nft: one of another release may fail to read, or crash on, the rules that are there beside these.
+    const inside = ["--target", String(state.pid), "--user", "--mount", "--net"];
+    const [command, args] = asRoot("nsenter", [...inside, "/usr/sbin/nft", "-f", "-"]);
     execFileSync(command, args, { input: text, stdio: ["pipe", "pipe", "pipe"] });
     this.applied.set(key, text);
   }
