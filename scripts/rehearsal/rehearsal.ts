@@ -1,66 +1,63 @@
 /** A stack for AWS, brought up on this machine. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { settingsFromFile } from "../../settings/load";
-import { checkoutRoot, stateDir } from "../../ops/env";
+import { stateDir } from "../../ops/env";
 import { nodeBoundary } from "../rights/boundary";
 import { boundaryOf } from "../rights/deployment";
 import { deployerPolicies } from "../rights/files";
 import { withMoto } from "../setup/moto";
 import { rehearsalHome } from "../setup/plugins";
-import { operator } from "../../simulator/cloud/clients";
+import type { PlannedStep } from "../../policy/one-at-a-time";
 import { Cloud } from "../../simulator/cloud/cloud";
-import { gatewayOf } from "../../simulator/cloud/bridge";
 import { account } from "../../simulator/cloud/iam/authorization";
-import { services } from "../../simulator/plugins/aws/settings";
 import { endpointServes } from "./endpoint";
-import { machinesOf } from "../../simulator/machines";
+import { cidr, committed, fitted, providerSettings, type Stack } from "./settings";
 import { TestStack, type RawSettings } from "../../simulator/stack";
 import { becomesWhole, complaints, validation } from "../../simulator/validation";
 
-const cidr = "10.94.0.0/22";
-
-/** Sizes that fit a laptop; the numbers are those of the types. */
-const machines = {
-  etcd: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
-  postgresql: { type: "t3.medium", cpus: 2, memory: 4096, disk: 8 },
-  haproxy: { type: "t3.nano", cpus: 2, memory: 512, disk: 8 },
-};
-
-/** A step of a preview that changes something. */
-export interface PlannedStep {
-  /** "create", "update", "replace", ... */
-  op: string;
-  /** Name of the resource. */
-  name: string;
+/** What a stack has beyond the file it is taken from. */
+export interface Shape {
+  settings: RawSettings;
+  /** The one secret among the settings. */
+  bastionKey?: string;
 }
+
+/** @param given the file's settings, fitted to this machine */
+export type Shaping = (given: RawSettings, cloud: Cloud) => Shape | Promise<Shape>;
+
+/** What a preview calls the two halves of a replacement, beside the replacement itself. */
+const halves = ["create-replacement", "delete-replaced"];
+
+const nameIn = (urn: string): string => urn.split("::").at(-1)!;
 
 export class Rehearsal {
   private constructor(
     readonly cloud: Cloud,
     readonly stack: TestStack,
+    /** What was there before the stack. */
+    private readonly found: string[],
   ) {}
 
   /**
    * Starts a cloud and makes a stack in it, not up yet.
-   * @param of the stack whose file is taken: "staging", "prod"
-   * @param changes of its settings, beyond those that fit it to this machine
+   * @param of the stack whose file is taken
+   * @param shaping changes of its settings, beyond those that fit it to this machine; what they name is made in the cloud by it
    */
-  static async begin(of: string, changes: RawSettings = {}): Promise<Rehearsal> {
+  static async begin(of: Stack, shaping: Shaping = () => ({ settings: {} })): Promise<Rehearsal> {
     process.env.PULUMI_HOME = rehearsalHome();
-    const { settings, providers } = settingsOf(of);
+    const { settings, providers } = committed(of);
     const region = String(providers["aws:region"]);
     const cloud = await Cloud.start({ moto: withMoto(), folder: join(stateDir, "test", "cloud"), region, cidr });
     try {
-      const stack = new TestStack(
-        `rehearse-${of}`,
-        { ...fitted(settings, cloud), ...changes },
-        providerSettings(providers, cloud),
-      );
+      const given = fitted(settings, cloud);
+      const shape = await shaping(given, cloud);
+      const found = await cloud.leftovers();
+      const all = { ...given, ...shape.settings };
+      const stack = new TestStack(`rehearse-${of}`, all, providerSettings(providers, cloud));
       await stack.init();
-      const rehearsal = new Rehearsal(cloud, stack);
+      if (shape.bastionKey) await stack.setSecret("bastionKey", shape.bastionKey);
+      const rehearsal = new Rehearsal(cloud, stack, found);
       await rehearsal.giveRights();
       return rehearsal;
     } catch (error) {
@@ -69,13 +66,36 @@ export class Rehearsal {
     }
   }
 
-  /** What `up` would change now. */
-  async plan(...options: string[]): Promise<PlannedStep[]> {
+  /** What `up` would change now, step by step. */
+  async steps(...options: string[]): Promise<PlannedStep[]> {
     const text = await this.stack.mustPulumi("preview", "--json", "--non-interactive", ...options);
-    const { steps } = JSON.parse(text) as { steps: { op: string; urn: string }[] };
+    const { steps } = JSON.parse(text) as { steps: PlannedStep[] };
+    return steps.filter(({ op }) => op !== "same" && op !== "refresh" && op !== "read");
+  }
+
+  /** What `up` would change now, "update haproxy1-converge", sorted; a replacement is one step. */
+  async plan(...options: string[]): Promise<string[]> {
+    const steps = await this.steps(...options);
     return steps
-      .filter(({ op }) => op !== "same" && op !== "refresh")
-      .map(({ op, urn }) => ({ op, name: urn.split("::").at(-1)! }));
+      .filter(({ op }) => !halves.includes(op))
+      .map(({ op, urn }) => `${op} ${nameIn(urn)}`)
+      .sort();
+  }
+
+  /** Of a plan what is done to machines, disks and the load balancer, by names after the cluster's: "replace etcd3-instance". */
+  async touched(...options: string[]): Promise<string[]> {
+    const plan = await this.plan(...options);
+    return plan
+      .filter((step) => /-(instance|volume|balancer)$/.test(step))
+      .map((step) => step.replace(" pgha-aws-", " "));
+  }
+
+  /** The URN of a resource. */
+  async urn(name: string): Promise<string> {
+    const urns = await this.stack.mustPulumi("stack", "--show-urns");
+    const found = new RegExp(`urn:\\S+::${name}$`, "m").exec(urns);
+    if (!found) throw new Error(`the stack has no ${name}`);
+    return found[0];
   }
 
   /**
@@ -121,24 +141,15 @@ export class Rehearsal {
    */
   async changes(settings: RawSettings, nodes: string[], more: string[] = []): Promise<void> {
     this.stack.set(settings);
-    const planned = await this.plan();
     const expected = [...nodes.flatMap((node) => [`update ${node}-state`, `update ${node}-converge`]), ...more];
-    assert.deepEqual(planned.map(({ op, name }) => `${op} ${name}`).sort(), expected.sort());
+    assert.deepEqual(await this.plan(), expected.sort());
     await this.stack.up();
     assert.deepEqual(await this.plan("--refresh"), []);
   }
 
-  /** A database machine that is recreated has its data: the disk with it is not the machine's. */
-  async remakesAMachine(): Promise<void> {
-    const kept = "/var/lib/postgresql/kept-by-rehearsal";
-    const machines = await machinesOf(this.stack.name);
-    const node = await machines.replica();
-    await machines.on(node, `touch ${kept}`);
-    const urns = await this.stack.mustPulumi("stack", "--show-urns");
-    const urn = new RegExp(`urn:\\S+::${node}-instance$`, "m").exec(urns)![0];
-    await this.stack.up("--replace", urn);
-    await (await machinesOf(this.stack.name)).on(node, `rm ${kept}`);
-    await becomesWhole(this.stack);
+  /** Changed settings of `aws`, beside the others. */
+  withAws(changes: RawSettings): RawSettings {
+    return { aws: { ...this.stack.setting<RawSettings>("aws"), ...changes } };
   }
 
   /** A protected stack is not destroyed, and is as whole as before. */
@@ -149,11 +160,14 @@ export class Rehearsal {
     assert.deepEqual(await this.plan("--refresh"), []);
   }
 
-  /** Nothing is left of it, neither in AWS nor in Incus; and nothing had to be tried again all its life, for it came too early. */
+  /**
+   * Nothing is left of it, neither in AWS nor in Incus, and all that was there before it still is; and nothing had to be tried again
+   * all its life, for it came too early.
+   */
   async leavesNothing(): Promise<void> {
     await this.stack.mustPulumi("destroy", "--yes", "--skip-preview", "--non-interactive");
     assert.deepEqual(this.cloud.tooEarly, []);
-    assert.deepEqual(await this.cloud.leftovers(), []);
+    assert.deepEqual(await this.cloud.leftovers(), this.found);
     assert.deepEqual(await this.stack.leftovers(), []);
   }
 
@@ -164,49 +178,3 @@ export class Rehearsal {
     this.stack.discard();
   }
 }
-
-/** Settings of a committed stack, and those of its provider. */
-function settingsOf(name: string): { settings: RawSettings; providers: RawSettings } {
-  const text = readFileSync(join(checkoutRoot, `Pulumi.${name}.yaml`), "utf8");
-  const { config } = parse(text) as { config: RawSettings };
-  const ours = Object.entries(config).filter(([key]) => key.startsWith("pgha:"));
-  return {
-    settings: Object.fromEntries(ours.map(([key, value]) => [key.slice("pgha:".length), value])),
-    providers: Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith("aws:"))),
-  };
-}
-
-/** The settings with a name, addresses and sizes for this machine. */
-function fitted(settings: RawSettings, cloud: Cloud): RawSettings {
-  const aws = settings.aws as RawSettings;
-  const pool = (settings.pool ?? {}) as { maxClients?: number };
-  const volume = { iops: 3000, ...(aws.volume as RawSettings) };
-  return {
-    ...settings,
-    name: "pgha-rehearse",
-    network: { cidr },
-    machines,
-    // As many as let HAProxy stay within the open files that a container may have everywhere.
-    pool: { ...pool, maxClients: Math.min(pool.maxClients ?? 1000, 3000) },
-    aws: {
-      ...aws,
-      bastion: { type: "t3.nano", allow: [`${gatewayOf(cidr)}/32`] },
-      // As small as AWS allows with this many operations per second.
-      volume: { ...volume, size: Math.max(4, Math.ceil(volume.iops / 500)) },
-      dns: "pgha.internal",
-      permissionsBoundary: `arn:aws:iam::${account}:policy/pgha-rehearse-node-boundary`,
-      ssmEndpoint: cloud.insideEndpoint,
-    },
-  };
-}
-
-/** How a provider is told of a cloud that is not AWS; as for any other one with AWS' interfaces. */
-const providerSettings = (committed: RawSettings, cloud: Cloud): RawSettings => ({
-  ...committed,
-  "aws:accessKey": operator.accessKey,
-  "aws:secretKey": operator.secretKey,
-  "aws:skipCredentialsValidation": true,
-  "aws:skipMetadataApiCheck": true,
-  "aws:skipRequestingAccountId": true,
-  "aws:endpoints": [Object.fromEntries(services.map((name) => [name, cloud.endpoint]))],
-});

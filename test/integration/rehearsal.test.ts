@@ -1,7 +1,11 @@
 /** The smallest rehearsal of AWS: two database nodes and one proxy, refused half-way, changed, protected, destroyed. */
 import assert from "node:assert/strict";
 import { images } from "../../simulator/cloud/moto";
+import { endpointPorts } from "../../settings/aws/flows";
+import { smallest } from "../../scripts/rehearsal/life";
+import { hasKey, kmsKey } from "../../scripts/rehearsal/lives/networks";
 import { Rehearsal } from "../../scripts/rehearsal/rehearsal";
+import { cidr } from "../../scripts/rehearsal/settings";
 
 describe("a stack on AWS, rehearsed", function () {
   this.timeout(300_000);
@@ -9,7 +13,9 @@ describe("a stack on AWS, rehearsed", function () {
   let rehearsal: Rehearsal;
 
   before(async () => {
-    rehearsal = await Rehearsal.begin("staging", { nodes: { etcd: 3, postgresql: 2, haproxy: 1 } });
+    rehearsal = await Rehearsal.begin("staging", ({ aws }) => ({
+      settings: { nodes: smallest, aws: { ...(aws as object), kmsKey } },
+    }));
   });
   after(() => rehearsal?.end());
 
@@ -48,6 +54,7 @@ describe("a stack on AWS, rehearsed", function () {
     assert.ok(said.includes(reason), `says what AWS said: ${said}`);
     await rehearsal.up();
     await rehearsal.isWhole();
+    await hasKey(rehearsal);
   });
 
   it("has nothing left to change", () => rehearsal.staysAsItIs());
@@ -55,11 +62,15 @@ describe("a stack on AWS, rehearsed", function () {
   it("changes just what its settings are about: disks grow in place, and no machine is recreated for another image", async () => {
     const aws = rehearsal.stack.setting<{ volume: { size: number } }>("aws");
     const volume = { ...aws.volume, size: aws.volume.size + 1 };
-    const changed = { ...aws, image: images[1]!.ami_id, volume };
+    const changed = { ...aws, image: images[1]!.ami_id, volume, clients: [cidr, "10.95.0.0/22"] };
     const pool = { ...rehearsal.stack.setting<object>("pool"), size: 40 };
     // The machines are told too: the filesystem grows after its disk.
     const nodes = ["haproxy1", "postgresql1", "postgresql2"];
-    await rehearsal.changes({ pool, aws: changed }, nodes, ["update postgresql1-volume", "update postgresql2-volume"]);
+    const volumes = ["update postgresql1-volume", "update postgresql2-volume"];
+    const rules = ["endpoint", "haproxy"].flatMap((group) =>
+      Object.values(endpointPorts).map((port) => `create pgha-aws-firewall-${group}-from-10.95.0.0-22-${port}`),
+    );
+    await rehearsal.changes({ pool, aws: changed }, nodes, [...volumes, ...rules]);
   });
 
   it("refuses to be destroyed while it is protected", async () => {
