@@ -20,6 +20,7 @@ const roles = [
   { name: "report", may: { app: "read", shop: "read" }, parameters: { statement_timeout: "30s" } },
   { name: "staff", login: false, may: { shop: "write" }, members: ["ann"] },
   { name: "ann" },
+  { name: "copier", replication: true },
 ];
 
 /** Extensions that come in packages of their own, of which one is loaded at PostgreSQL's start. PostGIS is a hundred packages. */
@@ -106,6 +107,41 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
         assert.notEqual(await as("shop_owner", database, door, "SELECT 1"), 1, `${database} by ${door}`);
     }
     assert.equal(await as("report", "shop", "pooledReadUrl", "SELECT name FROM things0"), "lamp");
+  });
+
+  it("declared roles that replicate read the WAL through the write port, and others do not", async () => {
+    const { outputs } = await loadCluster(stack.name);
+    const login = (user: string) => ({ user, password: outputs.rolePasswords![user]!, replication: "true" });
+    const client = await connect(machines().cluster, "writeUrl", login("copier"));
+    try {
+      assert.match(
+        (await client.query<{ xlogpos: string }>("IDENTIFY_SYSTEM")).rows[0]!.xlogpos,
+        /^[0-9A-F]+\/[0-9A-F]+$/,
+      );
+      await client.query("CREATE_REPLICATION_SLOT copied TEMPORARY PHYSICAL RESERVE_WAL");
+    } finally {
+      await client.end();
+    }
+    for (const door of doors) await assert.rejects(connect(machines().cluster, door, login("shop_owner")), door);
+    await assert.rejects(connect(machines().cluster, "pooledUrl", login("copier")));
+  });
+
+  it("the owner makes databases for tests on this host, reaches them on every port, and drops them", async () => {
+    const as = async (door: Door, database: string, sql: string) => {
+      const { username: user, password } = new URL(machines().cluster.outputs.ownerUrl);
+      const client = await connect(machines().cluster, door, { user, password, database });
+      try {
+        return (await client.query<Record<string, unknown>>(sql)).rows;
+      } finally {
+        await client.end();
+      }
+    };
+    for (const door of doors) {
+      await as(door, "postgres", "CREATE DATABASE shadow");
+      await as(door, "shadow", "CREATE TABLE shaded (id int)");
+      assert.deepEqual(await as("pooledUrl", "shadow", "SELECT count(*)::int AS n FROM shaded"), [{ n: 0 }], door);
+      await as(door, "postgres", "DROP DATABASE shadow");
+    }
   });
 
   it("declared databases and roles that clash, do not exist or do not fit are refused in one message, and nothing is changed", async () => {
