@@ -3,7 +3,7 @@ import { connect, query, type Door } from "../../../simulator/sql";
 import { until, type TestStack } from "../../../simulator/stack";
 import type { Machines } from "../../../simulator/machines";
 import { loadCluster, type Cluster } from "../../../ops/cluster";
-import { thorough } from "./thorough";
+import { thorough, thoroughIt } from "./thorough";
 import { complaints, validation } from "../../../simulator/validation";
 
 const shop = {
@@ -155,7 +155,8 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
     stack.set({ databases: [shop, old], roles });
   });
 
-  it("declared databases and roles are not dropped while sessions use them, which is said soon", async () => {
+  // 20 s of waiting for the pools, and an `up` that puts back.
+  thoroughIt("declared databases and roles are not dropped while sessions use them, which is said soon", async () => {
     const cluster = await loadCluster(stack.name);
     const [user, password] = ["shop_owner", cluster.outputs.rolePasswords!.shop_owner!];
     const client = await connect(cluster, "writeUrl", { user, password, database: "old" });
