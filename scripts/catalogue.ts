@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { checkoutRoot } from "../ops/env";
 import { formatCatalogue, readCatalogue } from "./catalogue/read";
 import { ThrowAwayServer } from "./catalogue/server";
-import { formatExtensions, readExtensions } from "./catalogue/extensions";
+import { carriedPackages, formatExtensions, readExtensions } from "./catalogue/extensions";
 import { setup } from "./setup";
 import { main } from "./stack";
 
@@ -27,6 +27,7 @@ main(async () => {
     const catalogue = await readCatalogue(server);
     const count = Object.keys(catalogue.parameters).length;
     write(`postgresql-${catalogue.version}.json`, formatCatalogue(catalogue), `${count} parameters`);
+    await server.install(carriedPackages());
     const extensions = await readExtensions(server);
     write("extensions.json", formatExtensions(extensions), `${Object.keys(extensions).length} extensions`);
   } finally {

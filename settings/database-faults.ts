@@ -1,6 +1,6 @@
 /** What is wrong with the databases and roles of a stack, before anything is asked of a server. */
 import { ownersByRole, withMembers } from "./databases";
-import { extensionFault } from "./extensions";
+import { cron, extensionFault } from "./extensions";
 import type { Fault } from "./faults";
 import { nearest } from "./parameters/nearest";
 import { sessionParameterFault, type Parameters } from "./parameters/faults";
@@ -10,7 +10,7 @@ import type { Settings } from "./schema";
 
 /** All faults, each with the key's path. */
 export function databaseFaults(settings: Settings): Fault[] {
-  return [...firstFaults(settings), ...furtherFaults(settings), ...roleFaults(settings)];
+  return [...firstFaults(settings), ...furtherFaults(settings), ...cronFaults(settings), ...roleFaults(settings)];
 }
 
 const fault = (path: string, text: string | undefined): Fault[] => (text === undefined ? [] : [{ path, fault: text }]);
@@ -126,6 +126,31 @@ const twin = (name: string, names: string[], from: number, kind: string) =>
 
 const extensionFaults = (at: string, names: string[]): Fault[] =>
   names.flatMap((name, index) => fault(`${at}.extensions.${index}`, extensionFault(name)));
+
+/** pg_cron is in one database, and which one is not said a second time. */
+function cronFaults({ database, databases, postgresql }: Settings): Fault[] {
+  const places = [database, ...databases].flatMap(({ name, extensions }, index) => {
+    const place = extensions.indexOf(cron.extension);
+    return place < 0
+      ? []
+      : [{ name, path: `${index === 0 ? "database" : `databases.${index - 1}`}.extensions.${place}` }];
+  });
+  const [first, ...others] = places;
+  if (!first) return [];
+  const owned = Object.keys(cron.parameters(first.name));
+  return [
+    ...others.map(({ path }) => ({
+      path,
+      fault: `is pg_cron, which can be in one database only and is in ${first.name}; remove it`,
+    })),
+    ...Object.keys(postgresql.parameters).flatMap((name) =>
+      fault(
+        `postgresql.parameters.${name}`,
+        owned.includes(name.toLowerCase()) ? `cannot be set: ${first.path} does; remove it` : undefined,
+      ),
+    ),
+  ];
+}
 
 const parameterFaults = (at: string, parameters: Parameters): Fault[] =>
   Object.entries(parameters).flatMap(([name, value]) =>

@@ -13,8 +13,10 @@ export interface Extension {
   trusted?: boolean;
   /** The schema that it is bound to. @default undefined: any; it is created in `public` */
   schema?: string;
-  /** The library that PostgreSQL must load at its start for it. @default undefined: none */
-  preload?: string;
+  /** Extensions that it needs in the same database. @default none */
+  requires?: string[];
+  /** Libraries that PostgreSQL must load at its start for it, in this order. @default none */
+  preload?: string[];
 }
 
 export const extensions: Record<string, Extension> = document;
@@ -25,28 +27,60 @@ export function extensionFault(name: string): string | undefined {
   return `is '${name}', which is no extension that the machines have; ${eitherOf(nearest(name, Object.keys(extensions)))}remove it`;
 }
 
-/** The SQL that creates it where it is missing, and those that it needs. */
-export function creation(name: string): string {
-  const { schema } = extensions[name]!;
-  return `CREATE EXTENSION IF NOT EXISTS "${name}"${schema === undefined ? " SCHEMA public" : ""} CASCADE;`;
+/** These and what they need, what is needed first. */
+export function withRequired(names: string[]): string[] {
+  const found = new Set<string>();
+  const add = (name: string) => {
+    extensions[name]?.requires?.forEach(add);
+    found.add(name);
+  };
+  names.forEach(add);
+  return [...found];
 }
 
-/** `postgresql.parameters`, with the libraries that the extensions of all databases need at PostgreSQL's start added to those in it. */
-export function withPreloaded(parameters: Parameters, databases: { extensions: string[] }[]): Parameters {
-  const needed = databases.flatMap((one) => one.extensions).flatMap((name) => extensions[name]?.preload ?? []);
+const allOf = (databases: { extensions: string[] }[]) => withRequired(databases.flatMap((one) => one.extensions));
+
+/** The SQL that creates them where they are missing, in a database of that owner. */
+export const creations = (names: string[], owner: string): string[] =>
+  withRequired(names).flatMap((name) => [
+    `CREATE EXTENSION IF NOT EXISTS "${name}"${extensions[name]!.schema === undefined ? " SCHEMA public" : ""};`,
+    ...(name === cron.extension ? [`GRANT USAGE ON SCHEMA cron TO ${owner};`] : []),
+  ]);
+
+/** `postgresql.parameters`, and what the extensions of all databases need there: libraries beside those in it, and pg_cron's own. */
+export function withExtensions(
+  parameters: Parameters,
+  databases: { name: string; extensions: string[] }[],
+): Parameters {
+  const needed = allOf(databases).flatMap((name) => extensions[name]?.preload ?? []);
   if (needed.length === 0) return parameters;
   const written = Object.keys(parameters).find((name) => name.toLowerCase() === preloadParameter) ?? preloadParameter;
   const given = readList(String(parameters[written] ?? ""), "files") ?? [];
-  return { ...parameters, [written]: [...new Set([...given, ...needed])].join(",") };
+  const scheduled = databases.find((one) => one.extensions.includes(cron.extension));
+  return {
+    ...parameters,
+    [written]: [...new Set([...given, ...needed])].join(","),
+    ...(scheduled && cron.parameters(scheduled.name)),
+  };
 }
 
 const preloadParameter = "shared_preload_libraries";
 
+/**
+ * pg_cron is in one database, which it is told. Its jobs run in workers: by a connection of their own, which is the default, no role of
+ * ours gets in without its password. Who may schedule jobs may use its schema (its README, "Setting up pg_cron").
+ */
+export const cron = {
+  extension: "pg_cron",
+  parameters: (database: string): Parameters => ({
+    "cron.database_name": database,
+    "cron.use_background_workers": "on",
+  }),
+};
+
 /** Debian packages that they come with, beside PostgreSQL's own. */
 export const packagesOf = (databases: { extensions: string[] }[]): string[] =>
-  [...new Set(databases.flatMap((one) => one.extensions).map((name) => extensions[name]!.package))]
-    .filter((name) => name !== ownPackage)
-    .sort();
+  [...new Set(allOf(databases).map((name) => extensions[name]!.package))].filter((name) => name !== ownPackage).sort();
 
 /** PostgreSQL's own package, which every database node has, brings the contrib modules. */
 export const ownPackage = "postgresql-17";

@@ -3,13 +3,17 @@
 # their libraries, and on every node before a database is told to use them.
 
 install_packages() {
-  local missing said
+  local missing server said
   missing=$(missing_packages)
   [[ -n $missing ]] || return 0
+  server=$(dpkg-query --show --showformat='${Package}=${Version}' postgresql-17)
   say "installs $missing"
+  if [[ -n ${was_active:-} ]]; then forget_own_stop; fi
+  # The server itself is upgraded when its operators say so: with its version named, apt refuses what would need another.
   # shellcheck disable=SC2086 # names of packages
-  if ! said=$({ apt_get update && apt_get install --no-install-recommends --no-upgrade $missing; } 2>&1); then
-    fail "could not install $missing, nothing was changed. A machine that reaches no mirror of Debian has to have them in its image. apt said: $(tail -n 3 <<<"$said")"
+  if ! said=$({ apt_get update && apt_get install --no-install-recommends --no-upgrade "$server" $missing; } 2>&1); then
+    stop_others
+    fail "could not install $missing, nothing was changed. A machine that reaches no mirror of Debian must have them in its image; those of an earlier release do not (docs/databases.md). apt said: $(grep -v '^W:' <<<"$said" | tail -n 3)"
   fi
 }
 apt_get() {

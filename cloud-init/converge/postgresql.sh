@@ -123,6 +123,19 @@ sql_in_place() {
     return 1
 }
 
+# A database that is to be dropped is not while sessions use it. Those of PgBouncer end when it has its new configuration, which takes a
+# moment; others are not waited for, and then nothing is changed on any node.
+drop_or_leave_it() {
+  if sql_in_place || ! database_used; then return 0; fi
+  soon 20 sql_in_place
+  if ! database_used; then return 0; fi
+  stop_others
+  leave_it
+  dynamic_in_place || put_dynamic
+  fail "is left as it was: $(sql_said)"
+}
+database_used() { [[ $(sql_said) == *" is to be dropped, but "* ]]; }
+
 sql_said() { sed -n 's/.*\(ERROR\|FATAL\): *//p' "$stage/.sql" 2>/dev/null | tail -n 1; }
 
 # Proxies of the release before look passwords up in the application's database until they have their new files. They wait for the SQL of
@@ -301,10 +314,13 @@ converge() {
     wait_for 60 "Patroni to take up the cluster's configuration" taken_up
   fi
   # Before restarts, which take their time: proxies wait for it, and what needs a restart comes after it.
-  if [[ -n ${was_active:-} ]] && is_leader; then sql_in_place || true; fi
+  if [[ -n ${was_active:-} ]] && is_leader; then
+    soon 120 unless_stopped all_have_packages
+    drop_or_leave_it
+  fi
   restart_when_due
   forget_strangers
-  soon $((90 + SQL_LIMIT)) sql_in_place
+  soon $((90 + SQL_LIMIT)) ${was_active:+unless_stopped} sql_in_place
   sql_in_place || give_up "roles and databases are not as the settings have them. PostgreSQL said: $(sql_said)"
   leave_old_schema
   say "$(own_state .role) on timeline $(own_state '.timeline // empty' || true)"

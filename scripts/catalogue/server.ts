@@ -30,6 +30,16 @@ export class ThrowAwayServer {
     await this.exec(start, "");
   }
 
+  /** Installs packages that the image carries along, on a server that runs already: it starts with none of their libraries. */
+  async install(packages: string[]): Promise<void> {
+    await this.exec(
+      `{ apt-get update && apt-get install --yes --no-install-recommends $(cat); } >/tmp/apt 2>&1 ||
+  { tail /tmp/apt >&2; exit 1; }`,
+      packages.join(" "),
+      "root",
+    );
+  }
+
   /**
    * Runs a script of bash as the user postgres. It has `$bin`, `$libraries`, `$data` and `ask`, which is psql as superuser. While a
    * machine boots, Incus loses what one command in a hundred prints: then it runs again.
@@ -49,10 +59,10 @@ export class ThrowAwayServer {
     await run("incus", ["delete", "--force", this.machine]);
   }
 
-  private async exec(script: string, stdin: string): Promise<string> {
-    const command = ["exec", this.machine, "--cwd", "/tmp", "--", "runuser", "-u", "postgres", "--"];
+  private async exec(script: string, stdin: string, user = "postgres"): Promise<string> {
+    const command = ["exec", this.machine, "--cwd", "/tmp", "--", "runuser", "-u", user, "--"];
     const args = [...command, "bash", "-c", preamble + script];
-    const { code, stdout, stderr } = await run("incus", args, { stdin, timeout: 60_000 });
+    const { code, stdout, stderr } = await run("incus", args, { stdin, timeout: 300_000 });
     if (code !== 0) throw new Error(`in the machine ${this.machine}: ${stderr || stdout}`);
     return stdout;
   }

@@ -34,6 +34,27 @@ ca_bundle() {
   done
 }
 
+# Packages of extensions, with what they need, as the one mirror that a machine of the image has: it installs those that its settings name
+# (cloud-init/converge/packages.sh), with or without a network. apt has verified them here.
+store=/usr/local/share/pgha/packages
+carry_extensions() {
+  local root=$1 file
+  mkdir -p "$root$store/partial"
+  grep -v '^#' "$here/extensions" |
+    xargs chroot "$root" apt-get --yes --quiet=2 --download-only -o Dir::Cache::archives=$store install
+  rm -r "$root$store/partial" "$root$store/lock"
+  cd "$root$store"
+  for file in *.deb; do
+    # A source of files has no way to write a colon.
+    mv -n "$file" "${file/_*%3a/_}"
+  done
+  for file in *.deb; do
+    dpkg-deb --field "$file"
+    printf 'Filename: %s\nSize: %s\nSHA256: %s\n\n' "$file" "$(stat -c %s "$file")" "$(sha256sum "$file" | cut -d' ' -f1)"
+  done >Packages
+  cd - >/dev/null
+}
+
 # Inside mmdebstrap, when the packages are unpacked and configured: $1 is the new root.
 customize() {
   local root=$1
@@ -46,6 +67,7 @@ customize() {
   env SSL_CERT_FILE=/build/ca.pem CURL_CA_BUNDLE=/build/ca.pem PIP_CERT=/build/ca.pem PIP_CONFIG_FILE=/build/pip.conf \
     PGHA_ETCD_DIR=/build/etcd chroot "$root" bash /build/install.sh etcd postgresql haproxy
   rm -r "$root/build"
+  carry_extensions "$root"
 
   cp "$here/readonly-sys.service" "$root/etc/systemd/system/"
   cp "$here/cloud.cfg" "$root/etc/cloud/cloud.cfg"
@@ -61,6 +83,7 @@ customize() {
   done
   rm -f "$root"/etc/ssh/ssh_host_* "$root"/etc/apt/sources.list.d/* "$root/etc/apt/sources.list" \
     "$root/etc/resolv.conf" "$root/etc/hostname" "$root"/etc/network/interfaces
+  echo "deb [trusted=yes] file:$store ./" >"$root/etc/apt/sources.list.d/pgha.list"
   rm -rf "$root"/etc/update-motd.d/* "$root"/var/lib/cloud/* "$root"/var/log/*.log "$root"/var/log/apt
   : >"$root/etc/machine-id"
   # "Everything is up to date": no unit with ConditionNeedsUpdate= runs on the first boot.

@@ -5,10 +5,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatExtensions, readExtensions } from "../../scripts/catalogue/extensions";
+import { carriedPackages, formatExtensions, readExtensions } from "../../scripts/catalogue/extensions";
 import { formatCatalogue, readCatalogue } from "../../scripts/catalogue/read";
 import { ThrowAwayServer } from "../../scripts/catalogue/server";
 import { lineDiff } from "../../scripts/summary/lines";
+import { creations, extensions, withExtensions } from "../../settings/extensions";
 import { catalogue, type Parameter } from "../../settings/parameters/catalogue";
 import { parameterFaults } from "../../settings/parameters/faults";
 import { rows, type Row } from "../unit/support/parameters";
@@ -27,6 +28,20 @@ while read -r line; do
   base64 -d <<<"$line" >/tmp/checked/case.conf
   if said=$("$bin/postgres" -D /tmp/checked -C shared_memory_size 2>&1); then echo 1; else tail -n 1 <<<"$said"; fi
 done`;
+
+/**
+ * Starts a second server with these options and has it create each extension of its input, a name and SQL a line. Prints what could not
+ * be created.
+ */
+const creationChecks = (options: string) => `
+rm -rf /tmp/created
+"$bin/initdb" -D /tmp/created -U postgres -A trust --no-sync --locale C.UTF-8 >/dev/null
+"$bin/pg_ctl" -D /tmp/created -w -l /tmp/created.log start -o "-k /tmp/created -c listen_addresses= -c fsync=off ${options}" >/dev/null ||
+  { tail /tmp/created.log >&2; exit 1; }
+while read -r name sql; do
+  said=$(psql -XqAt -v ON_ERROR_STOP=1 -h /tmp/created -U postgres <<<"BEGIN; $sql ROLLBACK;" 2>&1) || echo "$name: $said"
+done
+"$bin/pg_ctl" -D /tmp/created -w stop >/dev/null`;
 
 /** What Patroni makes of pairs of names and values (JSON): the value as it passes it on, null when it does not. */
 const patroniChecks = `/opt/patroni/bin/python -c '
@@ -83,8 +98,10 @@ describe("the catalogue of PostgreSQL's parameters", function () {
   after(() => server.remove());
 
   it("is what `npm run catalogue` makes of the image, and so is that of extensions", async () => {
+    const parameters = formatCatalogue(await readCatalogue(server)); // of a machine without them
+    await server.install(carriedPackages());
     const made = {
-      [`postgresql-${catalogue.version}.json`]: formatCatalogue(await readCatalogue(server)),
+      [`postgresql-${catalogue.version}.json`]: parameters,
       "extensions.json": formatExtensions(await readExtensions(server)),
     };
     for (const [name, text] of Object.entries(made)) {
@@ -92,6 +109,15 @@ describe("the catalogue of PostgreSQL's parameters", function () {
       const difference = lineDiff(kept, text);
       assert.equal(difference.length, 0, `${difference.join("\n")}\nRun npm run catalogue, and read git diff`);
     }
+  });
+
+  it("has extensions that can be created by the SQL of the cluster, with the libraries that it has loaded for them", async () => {
+    const names = Object.keys(extensions).filter((name) => name !== "plpgsql");
+    const parameters = withExtensions({}, [{ name: "postgres", extensions: names }]);
+    const options = Object.entries(parameters).map(([name, value]) => `-c ${name}=${value}`);
+    const lines = names.map((name) => `${name} ${creations([name], "postgres").join(" ")}\n`);
+    const said = await server.do(creationChecks(options.join(" ")), lines.join(""));
+    assert.equal(said.trim(), "");
   });
 
   it("judges the table of good and bad values as PostgreSQL does when it starts", async () => {

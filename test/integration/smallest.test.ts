@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { machinesOf, type Machines } from "../../simulator/machines";
 import { query } from "../../simulator/sql";
 import { incus, TestStack, until } from "../../simulator/stack";
-import { declaredChecks } from "./support/declared";
+import { declaredChecks, extensionsWork } from "./support/declared";
 import { becomesWhole, complaints, validation } from "../../simulator/validation";
 
 const stack = new TestStack("test-smallest", {
@@ -82,6 +82,7 @@ describe("the smallest cluster", function () {
     const second = await machines.leader();
     assert.notEqual(second, first);
     await query(machines.cluster, "pooledUrl", "INSERT INTO kept VALUES (1)");
+    await extensionsWork(machines.cluster);
     await becomesWhole(stack); // only a standby that has every commit may win the next time
 
     await machines.on(second, "kill -9 $(head -1 /var/lib/postgresql/17/main/postmaster.pid)");

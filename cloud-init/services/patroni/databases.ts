@@ -1,6 +1,6 @@
 /** SQL for the databases that the settings declare. */
 import { databasesOf, furtherDatabases, type Database, type Further } from "../../../settings/databases";
-import { creation } from "../../../settings/extensions";
+import { creations } from "../../../settings/extensions";
 import type { Settings } from "../../../settings/schema";
 import { forgotten, set } from "./roles";
 import { array, literal } from "./quote";
@@ -82,7 +82,7 @@ function inside(database: Database, index: number): string {
     taken(database, index),
     ...grants,
     "COMMIT;",
-    ...extensions.map(creation),
+    ...creations(extensions, owner),
     "",
   ].join("\n");
 }

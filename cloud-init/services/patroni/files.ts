@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 import { hasPause, watchdogMargin } from "../../../settings/clocks";
 import { creators, databasesOf, loginRoles } from "../../../settings/databases";
 import { loginTime, patroniPerSource } from "../../../settings/limits";
-import { withPreloaded } from "../../../settings/extensions";
+import { withExtensions } from "../../../settings/extensions";
 import { ports } from "../../../settings/ports";
 import type { Node, Plan } from "../../../settings/plan";
 import { header, unit, type File } from "../../file";
@@ -89,7 +89,7 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
         log_disconnections: "on",
         log_statement: "ddl",
         log_line_prefix: "[%p] %q%r %u@%d ",
-        ...withPreloaded(postgresql.parameters, databasesOf(plan.settings)),
+        ...withExtensions(postgresql.parameters, databasesOf(plan.settings)),
       },
     },
   };

@@ -1,5 +1,5 @@
 import { databasesOf } from "../../../settings/databases";
-import { withPreloaded } from "../../../settings/extensions";
+import { withExtensions } from "../../../settings/extensions";
 import type { Settings } from "../../../settings/schema";
 import { tls } from "../../../settings/tls";
 
@@ -44,7 +44,7 @@ const pinnedParameters = (dataDirectory: string) => ({
 /** The pinned parameters of a stack: what its settings say of one of them is pinned instead. */
 export function pinned(settings: Settings, dataDirectory: string): Record<string, unknown> {
   const defaults = pinnedParameters(dataDirectory);
-  const given = Object.entries(withPreloaded(settings.postgresql.parameters, databasesOf(settings))).filter(
+  const given = Object.entries(withExtensions(settings.postgresql.parameters, databasesOf(settings))).filter(
     ([name]) => name.toLowerCase() in defaults,
   );
   return { ...defaults, ...Object.fromEntries(given.map(([name, value]) => [name.toLowerCase(), value])) };

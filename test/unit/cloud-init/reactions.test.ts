@@ -19,7 +19,7 @@ exec 3>&1 >/dev/null
 systemctl() { case $1 in restart | reload) echo "$1 \${*: -1}" >&3 ;; kill) echo "reload \${*: -1}" >&3 ;; esac; }
 take_certificate() { echo "update haproxy" >&3; }
 at_rest() { [[ $3 != RELOAD ]] || echo "reload $pooler" >&3; }
-for name in healthy may_go member_healthy others_suffice try_parameters note forget_own_stop find_changes install_files follow take_up_new_etcd nft sshd pause_pool resume_pool haproxy_pid enable_service make_user change_authority haproxy check_poolers soon start_service rm note_done rest dynamic_in_place install_packages note_packages sql_in_place leave_old_schema ask_leader /opt/patroni/bin/patroni; do
+for name in healthy may_go member_healthy others_suffice try_parameters note forget_own_stop find_changes install_files follow take_up_new_etcd nft sshd pause_pool resume_pool haproxy_pid enable_service make_user change_authority haproxy check_poolers soon start_service rm note_done rest dynamic_in_place install_packages note_packages all_have_packages sql_in_place leave_old_schema ask_leader /opt/patroni/bin/patroni; do
   eval "$name() { :; }"
 done
 wait_for() { [[ $3 != replace_worker ]] || "\${@:3}"; }

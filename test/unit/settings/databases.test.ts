@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { creators, databasesOf } from "../../../settings/databases";
-import { withPreloaded } from "../../../settings/extensions";
+import { creations, packagesOf, withExtensions } from "../../../settings/extensions";
 import { faultsOf, settings } from "../support/settings";
 
 const shop = { name: "shop", owner: "shop_owner" };
@@ -43,12 +43,38 @@ describe("declared databases and roles", () => {
   });
 
   it("have the libraries of their extensions loaded beside those of the parameters", () => {
-    const databases = [{ extensions: ["pg_trgm", "pg_stat_statements"] }];
-    assert.deepEqual(withPreloaded({}, databases), { shared_preload_libraries: "pg_stat_statements" });
-    assert.deepEqual(withPreloaded({ Shared_Preload_Libraries: "auto_explain" }, databases), {
+    const databases = [{ name: "app", extensions: ["pg_trgm", "pg_stat_statements"] }];
+    assert.deepEqual(withExtensions({}, databases), { shared_preload_libraries: "pg_stat_statements" });
+    assert.deepEqual(withExtensions({ Shared_Preload_Libraries: "auto_explain" }, databases), {
       Shared_Preload_Libraries: "auto_explain,pg_stat_statements",
     });
-    assert.deepEqual(withPreloaded({ work_mem: "8MB" }, [{ extensions: ["pg_trgm"] }]), { work_mem: "8MB" });
+    assert.deepEqual(withExtensions({ work_mem: "8MB" }, [{ name: "app", extensions: ["pg_trgm"] }]), {
+      work_mem: "8MB",
+    });
+  });
+
+  it("have what an extension needs, first: extensions, packages, libraries, and pg_cron's parameters", () => {
+    assert.deepEqual(creations(["postgis_topology"], "app_owner"), [
+      'CREATE EXTENSION IF NOT EXISTS "postgis" SCHEMA public;',
+      'CREATE EXTENSION IF NOT EXISTS "postgis_topology";',
+    ]);
+    assert.deepEqual(creations(["pg_cron"], "me").slice(1), ["GRANT USAGE ON SCHEMA cron TO me;"]);
+    const databases = [
+      { name: "app", extensions: ["pg_stat_kcache", "h3_postgis"] },
+      { name: "shop", extensions: ["pg_cron"] },
+    ];
+    assert.deepEqual(packagesOf(databases), [
+      "postgresql-17-cron",
+      "postgresql-17-h3",
+      "postgresql-17-pg-stat-kcache",
+      "postgresql-17-postgis-3",
+    ]);
+    assert.deepEqual(packagesOf([{ extensions: ["pg_trgm"] }]), []);
+    assert.deepEqual(withExtensions({}, databases), {
+      shared_preload_libraries: "pg_stat_statements,pg_stat_kcache,pg_cron",
+      "cron.database_name": "shop",
+      "cron.use_background_workers": "on",
+    });
   });
 
   const faults: [string, object, string, RegExp][] = [
@@ -111,6 +137,24 @@ describe("declared databases and roles", () => {
       { database: { extensions: ["pg_trm"] } },
       "database.extensions.0",
       /no extension.*write pg_trgm, or/,
+    ],
+    [
+      "an extension that Debian has no package of",
+      { database: { extensions: ["pgvector"] } },
+      "database.extensions.0",
+      /no extension.*write vector, or/,
+    ],
+    [
+      "pg_cron in a second database",
+      { database: { extensions: ["pg_cron"] }, databases: [{ ...shop, extensions: ["pg_cron"] }], roles: [shopOwner] },
+      "databases.0.extensions.0",
+      /one database only and is in app/,
+    ],
+    [
+      "what pg_cron is told already",
+      { database: { extensions: ["pg_cron"] }, postgresql: { parameters: { "cron.Database_name": "x" } } },
+      "postgresql.parameters.cron.Database_name",
+      /database\.extensions\.0 does/,
     ],
     [
       "a parameter of the whole server",

@@ -33,7 +33,7 @@ describe("declared databases and roles", () => {
       "CREATE SCHEMA IF NOT EXISTS private;",
       "GRANT SELECT ON ALL TABLES IN SCHEMA private TO report;",
       "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA private TO staff;",
-      'CREATE EXTENSION IF NOT EXISTS "pg_trgm" SCHEMA public CASCADE;',
+      'CREATE EXTENSION IF NOT EXISTS "pg_trgm" SCHEMA public;',
       "('shop', 'drop', ARRAY[]::text[])",
       `('report', '{"shop":"read"}', ARRAY['search_path']::text[], ARRAY[]::text[])`,
     ])
