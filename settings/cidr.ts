@@ -32,3 +32,16 @@ export function isPrivate(cidr: Cidr): boolean {
     );
   });
 }
+
+/** The fewest networks that are a range of addresses together: `10.88.0.31/32`, `10.88.0.32/29` of `10.88.0.31-10.88.0.39`. */
+export function networksOf(range: string): string[] {
+  const [first, last] = range.split("-").map((address) => parseCidr(`${address}/32`)!.base) as [number, number];
+  const found: string[] = [];
+  for (let base = first; base <= last;) {
+    let size = 1;
+    while (base % (2 * size) === 0 && base + 2 * size - 1 <= last) size *= 2;
+    found.push(`${addressAt({ base, bits: 32 }, 0)}/${32 - Math.log2(size)}`);
+    base += size;
+  }
+  return found;
+}

@@ -31,39 +31,39 @@ export async function underClients(rehearsal: Rehearsal, proxy: string, work: ()
   const all = await Promise.all(Array.from({ length: many }, connect));
   const staying = await at(all, address);
   assert.ok(staying.length > 0, `a client is at ${proxy}`);
+  const stillServed = () => Promise.all(staying.map((client) => client.query("SELECT 1")));
 
   let over = false;
   const comers = { served: 0, errors: [] as string[] };
-  const coming = (async () => {
+  const come = async () => {
+    const client = await connect();
+    await client.query("SELECT 1");
+    await client.end();
+    comers.served++;
+  };
+  const coming = async () => {
     while (!over) {
-      await connect()
-        .then(async (client) => {
-          await client.query("SELECT 1");
-          await client.end();
-          comers.served++;
-        })
-        .catch((error: Error) => comers.errors.push(error.message));
+      await come().catch((error: Error) => comers.errors.push(error.message));
       await pause(100);
     }
-  })();
-
-  const works = work().finally(() => (over = true));
+  };
   const port = Number(new URL(outputs.writeUrl).port);
-  const left = until(`${proxy} to leave the load balancer`, 300, async () => {
-    await Promise.all(staying.map((client) => client.query("SELECT 1")));
-    return over || !(address in (await cloud.balancer.health(port)));
-  }).then(async () => {
+  const leaving = async () => {
+    await until(`${proxy} to leave the load balancer`, 300, async () => {
+      await stillServed();
+      return over || !(address in (await cloud.balancer.health(port)));
+    });
     for (let second = 0; second < stay; second++) {
-      await Promise.all(staying.map((client) => client.query("SELECT 1")));
+      await stillServed();
       await pause(1000);
     }
     assert.ok(!over, `${proxy} was taken away while clients were at it`);
     await Promise.all(staying.map((client) => client.end()));
-  });
-  const ends = await Promise.allSettled([left, works]);
-  await coming;
+  };
+  const worked = work().finally(() => (over = true));
+  const ends = await Promise.allSettled([worked, leaving(), coming()]);
+  await Promise.all(all.map((client) => client.end()));
   for (const end of ends) if (end.status === "rejected") throw end.reason;
-  await Promise.all(all.filter((client) => !staying.includes(client)).map((client) => client.end()));
   assert.deepEqual(comers.errors, []);
   assert.ok(comers.served > 0);
 }

@@ -3,8 +3,10 @@ import { hasPause, watchdogMargin } from "../../../settings/clocks";
 import { creators, databasesOf, loginRoles } from "../../../settings/databases";
 import { loginTime, patroniPerSource } from "../../../settings/limits";
 import { withExtensions } from "../../../settings/extensions";
+import { networksOf } from "../../../settings/cidr";
 import { ports } from "../../../settings/ports";
-import type { Node, Plan } from "../../../settings/plan";
+import { roleAddresses, type Node, type Plan } from "../../../settings/plan";
+import { possibleNames } from "../../../settings/roles";
 import { header, unit, type File } from "../../file";
 import { guardProgram } from "../guard/files";
 import { hardened, type Needs } from "../../hardening";
@@ -99,6 +101,9 @@ export function dynamicConfiguration(plan: Plan): Record<string, unknown> {
 export function hostBasedAuthentication(plan: Plan): string[] {
   const { database } = plan.settings;
   const from = (nodes: Node[], line: (cidr: string) => string) => nodes.map(({ address }) => line(`${address}/32`));
+  // All that there can be. A proxy that is to go has clients until the end of the update, long after this has changed; and one
+  // that comes needs no word here.
+  const proxies = roleAddresses(plan.settings, "haproxy").flatMap(networksOf);
   return [
     "local all postgres peer",
     `local replication replicator peer map=${identMap}`,
@@ -109,10 +114,10 @@ export function hostBasedAuthentication(plan: Plan): string[] {
     ...from(plan.postgresql, (cidr) => `hostssl replication replicator ${cidr} cert map=${identMap}`),
     ...from(plan.postgresql, (cidr) => `hostssl postgres rewind_user ${cidr} cert map=${identMap}`),
     // To look passwords up, and for the lock by which proxies take turns (converge/haproxy.sh).
-    ...from(plan.haproxy, (cidr) => `hostssl postgres pgbouncer ${cidr} cert map=${identMap}`),
+    ...proxies.map((cidr) => `hostssl postgres pgbouncer ${cidr} cert map=${identMap}`),
     // Where proxies of the release before look passwords up until they have their new files. Then it has no right to connect any more.
-    ...from(plan.haproxy, (cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
-    ...plan.haproxy.flatMap(({ address }) => clientLogins(plan, `${address}/32`)),
+    ...proxies.map((cidr) => `hostssl ${database.name} pgbouncer ${cidr} cert map=${identMap}`),
+    ...proxies.flatMap((cidr) => clientLogins(plan, cidr)),
   ];
 }
 
@@ -141,7 +146,7 @@ export function identMapLines(plan: Plan): string[] {
     `${identMap} postgres replicator`,
     `${identMap} postgres ${plan.settings.database.owner}`,
     ...plan.postgresql.flatMap(({ name }) => [`${identMap} ${name} replicator`, `${identMap} ${name} rewind_user`]),
-    ...plan.haproxy.map(({ name }) => `${identMap} ${name} pgbouncer`),
+    ...possibleNames("haproxy").map((name) => `${identMap} ${name} pgbouncer`),
   ];
 }
 

@@ -9,7 +9,8 @@ import { watchdogMargin, clocks } from "../../../settings/clocks";
 import { pgbouncerSecrets } from "../../../cloud-init/services/pgbouncer/files";
 import { clusterSql } from "../../../cloud-init/services/patroni/sql";
 import { nodeFiles } from "../../../cloud-init/node-files";
-import { allNodes, type Node, type Plan } from "../../../settings/plan";
+import { allNodes, roleAddresses, type Node, type Plan } from "../../../settings/plan";
+import { networksOf } from "../../../settings/cidr";
 import { plan, planOnAws } from "../support/settings";
 
 /** A rendered file of a node, by the end of its path. The golden files show the defaults; here is what settings change. */
@@ -166,10 +167,11 @@ describe("rendered files", () => {
     assert.equal(refusing.programs, 0);
   });
 
-  it("open PostgreSQL to the cluster's own machines only, by TLS, and to no superuser", () => {
+  it("open PostgreSQL to what may be the cluster's own machines only, by TLS, and to no superuser", () => {
     const made = plan();
     const lines = hostBasedAuthentication(made);
-    const addresses = new Set([...made.postgresql, ...made.haproxy].map(({ address }) => `${address}/32`));
+    const proxies = roleAddresses(made.settings, "haproxy").flatMap(networksOf);
+    const addresses = new Set([...made.postgresql.map(({ address }) => `${address}/32`), ...proxies]);
     const open = lines
       .filter((line) => !line.startsWith("local") && !line.endsWith("reject"))
       .map((line) => line.split(" "));
@@ -179,6 +181,12 @@ describe("rendered files", () => {
     }
     assert.ok(lines.indexOf("host all postgres all reject") < lines.findIndex((line) => line.startsWith("hostssl")));
     assert.ok(!lines.some((line) => /\b(trust|md5|password)\b/.test(line)));
+  });
+
+  it("say the same of any number of proxies: one that is to go still has clients when PostgreSQL hears of it", () => {
+    const nodes = (haproxy: number) => plan({ nodes: { etcd: 3, postgresql: 3, haproxy } });
+    assert.deepEqual(hostBasedAuthentication(nodes(1)), hostBasedAuthentication(nodes(2)));
+    assert.deepEqual(identMapLines(nodes(1)), identMapLines(nodes(2)));
   });
 
   it("let no certificate log in as postgres", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BlockList, isIPv4 } from "node:net";
 import fc from "fast-check";
-import { addressAt, isPrivate, parseCidr } from "../../../settings/cidr";
+import { addressAt, isPrivate, networksOf, parseCidr } from "../../../settings/cidr";
 
 const bits = fc.integer({ min: 0, max: 32 });
 const octets = fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 4, maxLength: 4 });
@@ -16,6 +16,25 @@ const network = fc.tuple(octets, bits).map(([address, length]) => {
 });
 
 describe("cidr", () => {
+  it("cuts a range into networks that are all of it and nothing else, none of which could be one with the next", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 300 }), fc.integer({ min: 0, max: 299 }), (first, more) => {
+        const dotted = (number: number) => addressAt({ base: number, bits: 32 }, 0);
+        const parts = networksOf(`${dotted(first)}-${dotted(first + more)}`).map((text) => parseCidr(text)!);
+        const next = parts.reduce((at, { base, bits }) => {
+          assert.equal(base, at);
+          return at + 2 ** (32 - bits);
+        }, first);
+        assert.equal(next, first + more + 1);
+        parts.slice(1).forEach(({ bits }, index) => {
+          const before = parts[index]!;
+          assert.ok(bits !== before.bits || before.base % 2 ** (33 - bits) !== 0, "two that are one");
+        });
+      }),
+    );
+    assert.deepEqual(networksOf("10.88.0.31-10.88.0.39"), ["10.88.0.31/32", "10.88.0.32/29"]);
+  });
+
   it("reads every network", () => {
     fc.assert(
       fc.property(network, ({ base, length, text }) => assert.deepEqual(parseCidr(text), { base, bits: length })),
