@@ -64,7 +64,8 @@ kept=/var/lib/pgha
 find_changes() {
   local path
   while read -r path; do
-    if [[ -n ${owner[$path]:-} ]]; then changed[$path]=1; fi
+    # A line may be empty: an earlier release left one where no file had changed, and bash knows no empty key.
+    if [[ -n $path && -n ${owner[$path]:-} ]]; then changed[$path]=1; fi
   done < <(cat $kept/unfinished 2>/dev/null)
   for path in "${!owner[@]}"; do
     if ! cmp -s "$stage$path" "$path" || [[ $(stat -c '%U:%G %04a' "$path") != "${owner[$path]} ${mode[$path]}" ]]; then
@@ -126,9 +127,10 @@ install_files() {
 }
 
 begin_changes() {
+  local path
   install -d -m 0700 $kept
   keep_before
-  printf '%s\n' "${!changed[@]}" >$kept/unfinished.new
+  for path in "${!changed[@]}"; do printf '%s\n' "$path"; done >$kept/unfinished.new
   sync $kept/unfinished.new
   mv $kept/unfinished.new $kept/unfinished
   rm -f $kept/converged

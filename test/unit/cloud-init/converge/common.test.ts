@@ -176,6 +176,16 @@ describe("converge library", () => {
       assert.equal(ran(`${stage("b")}; ${found}`), paths("b"));
     });
 
+    it("is not in the way of the next step when one that had no file to change did not come to its end", () => {
+      put("etc/a", "one\n", 0o640);
+      const stage = 'stage_file "$R/etc/a" "$ME" 0640 <<<one; find_changes; echo "${!changed[@]}"';
+      assert.equal(ran(`${stage}; install_files`), "");
+      assert.equal(ran(`${stage}; install_files`), "");
+      // As an earlier release left it.
+      writeFileSync(join(kept(), "unfinished"), "\n");
+      assert.equal(ran(stage), "");
+    });
+
     it("forgets first that the node was at its settings", () => {
       mkdirSync(kept());
       writeFileSync(join(kept(), "converged"), "converged 1\n");
