@@ -175,6 +175,20 @@ reload_sshd() {
   fi
 }
 
+# Daemons that somebody has stopped by a signal go on: systemd has them for running, they take connections and answer nobody, and
+# whatever asks them waits for ever.
+thaw() {
+  local unit
+  for unit in $(ps -eo unit=,stat= | awk '$2 ~ /^T/ && sub(/\.service$/, "", $1) {print $1}' | sort -u); do
+    # One of a proxy's several PgBouncers stands for all in `reactions`. Not what somebody has stopped in a session of his own, which is
+    # among ssh's.
+    if [[ $unit == pgbouncer* || ($unit != ssh && " ${reactions[*]} " == *" $unit "*) ]]; then
+      systemctl kill --signal=CONT "$unit"
+      say "$unit was stopped by a signal, and goes on"
+    fi
+  done
+}
+
 # Puts the files in place and has the machine itself, beside the role's daemons, follow them.
 install_machine() {
   install_files

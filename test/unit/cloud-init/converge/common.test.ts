@@ -194,6 +194,25 @@ describe("converge library", () => {
     });
   });
 
+  describe("thaw", () => {
+    it("has the node's daemons go on that are stopped by a signal, and no others", () => {
+      command(
+        "ps",
+        "printf '%s\\n' 'etcd.service Tsl' 'etcd.service T' 'pgha-witness.service Ssl' 'pgbouncer-read.service T' 'ssh.service T' 'other.service T'",
+      );
+      const done =
+        ran(`reactions=('reload ssh /etc/ssh/*' 'restart etcd /etc/etcd/*' 'restart pgha-witness /etc/pgha/witness.json')
+        systemctl() { echo "$*"; }; thaw`);
+      rmSync(join(folder(), "bin/ps"));
+      assert.deepEqual(done.split("\n"), [
+        "kill --signal=CONT etcd",
+        "etcd1: etcd was stopped by a signal, and goes on",
+        "kill --signal=CONT pgbouncer-read",
+        "etcd1: pgbouncer-read was stopped by a signal, and goes on",
+      ]);
+    });
+  });
+
   describe("put_back", () => {
     const stage = (name: string, text: string) => `stage_file "$R/etc/${name}" "$ME" 0640 <<<${text}`;
     const quiet = "systemctl() { :; }; journalctl() { :; }";
