@@ -42,6 +42,9 @@ units() {
     state=$(systemctl is-active "$unit")
     [[ $state == active ]] || echo "$unit does not run ($state)"
   done
+  # systemd has them for running.
+  ps -eo unit=,stat= | awk -v units=" $UNITS " '$2 ~ /^T/ && sub(/\.service$/, "", $1) && index(units, " " $1 " ") {
+    print $1 " is stopped by a signal" }' | sort -u
   nft list table inet pgha >/dev/null 2>&1 || echo "the packet filter is not loaded"
 }
 

@@ -64,7 +64,8 @@ kept=/var/lib/pgha
 find_changes() {
   local path
   while read -r path; do
-    if [[ -n ${owner[$path]:-} ]]; then changed[$path]=1; fi
+    # A line may be empty: an earlier release left one where no file had changed, and bash knows no empty key.
+    if [[ -n $path && -n ${owner[$path]:-} ]]; then changed[$path]=1; fi
   done < <(cat $kept/unfinished 2>/dev/null)
   for path in "${!owner[@]}"; do
     if ! cmp -s "$stage$path" "$path" || [[ $(stat -c '%U:%G %04a' "$path") != "${owner[$path]} ${mode[$path]}" ]]; then
@@ -126,9 +127,10 @@ install_files() {
 }
 
 begin_changes() {
+  local path
   install -d -m 0700 $kept
   keep_before
-  printf '%s\n' "${!changed[@]}" >$kept/unfinished.new
+  for path in "${!changed[@]}"; do printf '%s\n' "$path"; done >$kept/unfinished.new
   sync $kept/unfinished.new
   mv $kept/unfinished.new $kept/unfinished
   rm -f $kept/converged
@@ -171,6 +173,20 @@ reload_sshd() {
     rm "$limits"
     fail "sshd refuses its limits, and goes on with those it had"
   fi
+}
+
+# Daemons that somebody has stopped by a signal go on: systemd has them for running, they take connections and answer nobody, and
+# whatever asks them waits for ever.
+thaw() {
+  local unit
+  for unit in $(ps -eo unit=,stat= | awk '$2 ~ /^T/ && sub(/\.service$/, "", $1) {print $1}' | sort -u); do
+    # One of a proxy's several PgBouncers stands for all in `reactions`. Not what somebody has stopped in a session of his own, which is
+    # among ssh's.
+    if [[ $unit == pgbouncer* || ($unit != ssh && " ${reactions[*]} " == *" $unit "*) ]]; then
+      systemctl kill --signal=CONT "$unit"
+      say "$unit was stopped by a signal, and goes on"
+    fi
+  done
 }
 
 # Puts the files in place and has the machine itself, beside the role's daemons, follow them.

@@ -3,7 +3,7 @@
 
 # Until it has asked, HAProxy takes every server for up, so one and no more is what counts.
 haproxy_sees_leader() {
-  echo 'show stat' | socat - /run/haproxy/admin.sock 2>/dev/null |
+  echo 'show stat' | haproxy_admin 2>/dev/null |
     awk -F, '$1 == "leaders" && $2 != "BACKEND" && $18 ~ /^UP/ {up++} END {exit up != 1}'
 }
 
@@ -25,6 +25,7 @@ converge() {
   haproxy -c -q -f "$copy/etc/haproxy/haproxy.cfg" -f "$copy/etc/haproxy/secrets.cfg" >"$stage/.haproxy" 2>&1 ||
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
   make_user pgha-gate
+  thaw
   find_changes
   if systemctl is-active --quiet pgbouncer && has_changed /etc/pgbouncer/pgbouncer.ini; then
     wait_for 900 "the leader to have what PgBouncer looks passwords up by" passwords_known
@@ -99,8 +100,9 @@ take_certificate() {
   wanted=$(openssl x509 -noout -fingerprint -sha1 -in "$server_certificate" | sed 's/.*=//; s/://g')
   [[ -n $wanted && $(echo "show ssl cert $server_certificate" | haproxy_admin) == *"FingerPrint: $wanted"* ]]
 } >/dev/null 2>&1
-haproxy_admin() { socat -t 5 - /run/haproxy/admin.sock; }
-haproxy_pid() { echo 'show info' | socat - /run/haproxy/admin.sock 2>/dev/null | sed -n 's/^Pid: //p'; }
+# A worker that is frozen takes the connection and says nothing, for ever.
+haproxy_admin() { timeout 5 socat -t 5 - /run/haproxy/admin.sock; }
+haproxy_pid() { echo 'show info' | haproxy_admin 2>/dev/null | sed -n 's/^Pid: //p'; }
 new_haproxy_pid() {
   local now
   now=$(haproxy_pid)

@@ -23,6 +23,7 @@ describe("drift.sh", () => {
     writeFileSync(at("dynamic.json"), '{"ttl": 20, "postgresql": {"parameters": {"a": "on", "n": 1}}}');
     stub("systemctl", "echo active");
     stub("nft", "exit 0");
+    stub("ps", "exit 0");
     stub("curl", "exit 22");
     stub("runuser", "exit 3");
   });
@@ -50,6 +51,15 @@ describe("drift.sh", () => {
   it("says that a step did not come to its end, and what is wrong beside that", () => {
     stub("systemctl", "[[ $2 == pgbouncer ]] && { echo failed; exit 3; }; echo active");
     assert.deepEqual(run("haproxy"), ["converged none", "pgbouncer does not run (failed)"]);
+  });
+
+  it("says which daemons are stopped by a signal, once each, and nothing of what is no daemon of the node", () => {
+    note();
+    stub(
+      "ps",
+      "printf '%s\\n' 'haproxy.service Tsl' 'haproxy.service T' 'pgbouncer.service Ssl' 'ssh.service T' 'session-1.scope T'",
+    );
+    assert.deepEqual(run("haproxy"), ["converged 5a", "haproxy is stopped by a signal"]);
   });
 
   for (const [what, deed, said] of [

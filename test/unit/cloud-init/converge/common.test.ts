@@ -176,11 +176,40 @@ describe("converge library", () => {
       assert.equal(ran(`${stage("b")}; ${found}`), paths("b"));
     });
 
+    it("is not in the way of the next step when one that had no file to change did not come to its end", () => {
+      put("etc/a", "one\n", 0o640);
+      const stage = 'stage_file "$R/etc/a" "$ME" 0640 <<<one; find_changes; echo "${!changed[@]}"';
+      assert.equal(ran(`${stage}; install_files`), "");
+      assert.equal(ran(`${stage}; install_files`), "");
+      // As an earlier release left it.
+      writeFileSync(join(kept(), "unfinished"), "\n");
+      assert.equal(ran(stage), "");
+    });
+
     it("forgets first that the node was at its settings", () => {
       mkdirSync(kept());
       writeFileSync(join(kept(), "converged"), "converged 1\n");
       ran(`${'stage_file "$R/etc/a" "$ME" 0640 <<<one'}; find_changes; install_files`);
       assert.deepEqual(readdirSync(kept()), ["before", "unfinished"]);
+    });
+  });
+
+  describe("thaw", () => {
+    it("has the node's daemons go on that are stopped by a signal, and no others", () => {
+      command(
+        "ps",
+        "printf '%s\\n' 'etcd.service Tsl' 'etcd.service T' 'pgha-witness.service Ssl' 'pgbouncer-read.service T' 'ssh.service T' 'other.service T'",
+      );
+      const done =
+        ran(`reactions=('reload ssh /etc/ssh/*' 'restart etcd /etc/etcd/*' 'restart pgha-witness /etc/pgha/witness.json')
+        systemctl() { echo "$*"; }; thaw`);
+      rmSync(join(folder(), "bin/ps"));
+      assert.deepEqual(done.split("\n"), [
+        "kill --signal=CONT etcd",
+        "etcd1: etcd was stopped by a signal, and goes on",
+        "kill --signal=CONT pgbouncer-read",
+        "etcd1: pgbouncer-read was stopped by a signal, and goes on",
+      ]);
     });
   });
 
