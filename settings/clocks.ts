@@ -17,7 +17,7 @@ export interface Timing {
    * @default "count"
    */
   kind?: "count" | "or none" | "fraction";
-  /** The least that its layer takes, whatever is written (Patroni 4.1, patroni/validator.py). */
+  /** The least that its layer takes, whatever is written (Patroni 4.1, patroni/validator.py), or that it can do its work with. */
   floor?: number;
 }
 
@@ -47,6 +47,7 @@ export const timings = {
   connectTimeout: {
     unit: "ms",
     layer: "HAProxy",
+    floor: 100,
     means: "time to open a connection to PostgreSQL, and before it tries again",
   },
   idleTimeout: {
@@ -87,7 +88,7 @@ export const timings = {
   },
   // PostgreSQL's wal_sender_timeout and wal_receiver_timeout; half of it everywhere else before TCP probes the peer three times, a
   // second apart. Never TCP_USER_TIMEOUT, which also ends a client that takes its time to read a long answer.
-  peerTimeout: { unit: "ms", layer: "PostgreSQL, TCP", means: "how long a peer may be silent" },
+  peerTimeout: { unit: "ms", layer: "PostgreSQL, TCP", floor: 1000, means: "how long a peer may be silent" },
   restartDelay: {
     unit: "ms",
     layer: "systemd",

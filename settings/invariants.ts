@@ -5,7 +5,7 @@ import { awsFaults } from "./aws/invariants";
 import { clientPorts, highestHost } from "./plan";
 import { roles } from "./roles";
 import type { Fault } from "./faults";
-import { besidePool, mostPool, reservedConnections } from "./limits";
+import { besidePool, keptConnections, mostPool } from "./limits";
 import { databaseFaults } from "./database-faults";
 import { parameterFaults } from "./parameters/faults";
 import { readNumber } from "./parameters/numbers";
@@ -51,14 +51,15 @@ export function invariantFaults(settings: Settings, around: Surroundings & { giv
   const others = besidePool("pooled", settings);
   const pooled = (pool.size + others) * nodes.haproxy;
   // For each proxy one connection past PgBouncer, or its port 5000 would serve nobody.
-  const free = postgresql.maxConnections - reservedConnections - nodes.haproxy;
+  const kept = keptConnections(postgresql);
+  const free = postgresql.maxConnections - kept - nodes.haproxy;
   if (pooled > free) {
     const most = Math.floor(free / nodes.haproxy) - others;
     fault(
       "pool.size",
       `is ${pool.size}, with ${others} for ${settings.databases.length > 0 ? "the pools of `databases` and " : ""}looking passwords up, on ` +
         `each of ${nodes.haproxy} proxies = ${pooled} server connections, but postgresql.maxConnections ${postgresql.maxConnections} ` +
-        `leaves ${free} (${reservedConnections} are reserved, and one for each proxy's port 5000); ` +
+        `leaves ${free} (${kept} are reserved, and one for each proxy's port 5000); ` +
         `${most >= 1 ? `write ${most} or less` : "take less for `databases`"}, or raise postgresql.maxConnections`,
     );
   }

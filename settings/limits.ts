@@ -3,8 +3,18 @@ import type { Source } from "./flows";
 import { ports } from "./ports";
 import type { Settings } from "./schema";
 
-/** Connections to PostgreSQL kept free of clients: superuser_reserved_connections (3) and what Patroni and operators open. */
+/** Connections to PostgreSQL kept free of clients by default: for superusers, and what Patroni and operators open. */
 export const reservedConnections = 10;
+
+/** PostgreSQL's own defaults of what it keeps for some. */
+const reserves: Record<string, number> = { superuser_reserved_connections: 3, reserved_connections: 0 };
+
+/** Connections that clients do not get: `reservedConnections`, and what the settings keep beyond PostgreSQL's defaults. */
+export const keptConnections = ({ parameters }: Pick<Settings["postgresql"], "parameters">): number =>
+  Object.entries(parameters).reduce((sum, [name, value]) => {
+    const usual = reserves[name.toLowerCase()];
+    return usual === undefined ? sum : sum + Math.max(0, Number(value) - usual || 0);
+  }, reservedConnections);
 
 /** Seconds within which a connection must have logged in, or have sent what it came to ask. */
 export const loginTime = 10;
@@ -37,7 +47,7 @@ type Sizes = Pick<Settings, "machines" | "nodes" | "pool" | "postgresql" | "data
 
 /** Places at each PostgreSQL for each proxy: all of them together leave the reserve free. */
 const share = ({ nodes, postgresql }: Pick<Sizes, "nodes" | "postgresql">) =>
-  Math.floor((postgresql.maxConnections - reservedConnections) / nodes.haproxy);
+  Math.floor((postgresql.maxConnections - keptConnections(postgresql)) / nodes.haproxy);
 
 /** PgBouncer processes of a proxy, by what they are for. */
 export type PoolerCounts = Record<"pooled" | "pooledRead", number>;

@@ -67,6 +67,11 @@ function database(node: DatabaseNode, status: Status, cluster: ClusterOutput): s
     );
   }
   if (node.replayPaused) said.push("has its replay paused; pg_wal_replay_resume() ends it");
+  // A standby follows its leader though most of its files are gone.
+  if (node.refuses !== null)
+    said.push(
+      `lets nobody in: ${node.refuses}${node.role === "leader" ? "" : `; \`pgha reinit ${node.name}\` copies it again`}`,
+    );
   if (node.pendingRestart)
     said.push("has a change that waits for a restart of PostgreSQL; `pgha restart` does it in turn");
   return said.map((text) => `${node.name} ${text}`);

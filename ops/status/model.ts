@@ -90,6 +90,8 @@ export interface DatabaseNode extends Reachable {
   pendingRestart: boolean;
   /** Replay of received changes was stopped by hand. */
   replayPaused: boolean;
+  /** Why PostgreSQL lets nobody in, though it runs: its own words; null: it does, or nothing is known. */
+  refuses: string | null;
   /** Names of parameters that `ALTER SYSTEM` has set. */
   byHand: string[];
   /** Its tags keep it from leading. */

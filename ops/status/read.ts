@@ -36,6 +36,8 @@ interface PostgresqlAnswer {
 
 const postgresqlAnswer = ({ sections }: Probe) => parseJson<PostgresqlAnswer>(sections.get("postgresql") ?? "");
 
+const refusal = ({ sections }: Probe) => /FATAL: +(.*)/.exec(sections.get("postgresql") ?? "")?.[1] ?? null;
+
 const idleSessions = (probes: Probe[]) => probes.flatMap((probe) => postgresqlAnswer(probe)?.idle ?? []);
 
 /** Sessions whose way is worth knowing. */
@@ -145,6 +147,7 @@ function readDatabase(probe: Probe, member: PatroniMember | undefined): Database
     sync: syncStates[member?.role ?? ""] ?? null,
     pendingRestart: own?.pending_restart === true || member?.pending_restart === true,
     replayPaused: own?.xlog?.paused === true,
+    refuses: own?.state === "running" ? refusal(probe) : null,
     byHand: postgresqlAnswer(probe)?.byHand ?? [],
     nofailover: isNoFailover(member?.tags),
     failsafe: own?.failsafe_mode_is_active === true,

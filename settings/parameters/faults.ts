@@ -5,6 +5,7 @@
  */
 import type { Fault } from "../faults";
 import { catalogue, knownName, type Parameter } from "./catalogue";
+import { everybodyFault } from "./everybody";
 import { least, patroniBooleans, unsettable } from "./controlled";
 import { nearest } from "./nearest";
 import { eitherOf } from "./sentences";
@@ -20,7 +21,10 @@ export function parameterFaults(parameters: Parameters): Fault[] {
   const names = Object.keys(parameters);
   return names.flatMap((name) => {
     const twin = names.find((other) => other < name && other.toLowerCase() === name.toLowerCase());
-    const fault = twin ? `is ${twin} once more; remove one of them` : faultOf(name, String(parameters[name]));
+    const text = String(parameters[name]);
+    const fault = twin
+      ? `is ${twin} once more; remove one of them`
+      : (faultOf(name, text) ?? everybodyFault(name, text));
     return fault ? [{ path: `postgresql.parameters.${name}`, fault }] : [];
   });
 }

@@ -102,6 +102,24 @@ const invariants: Case[] = [
     /1 \+|= 21 s must fit into it; write 21 or more/,
   ],
   ["ttl under the floor", { clock: { ttl: 19 } }, "clock.ttl", /is 19 s, .*floor is 20 s; write 20 or more/],
+  [
+    "peers given up at once",
+    { clock: { peerTimeout: 1 } },
+    "clock.peerTimeout",
+    /floor is 1000 ms; write 1000 or more/,
+  ],
+  [
+    "no time to connect",
+    { clock: { connectTimeout: 1 } },
+    "clock.connectTimeout",
+    /floor is 100 ms; write 100 or more/,
+  ],
+  [
+    "connections kept from clients",
+    { postgresql: { parameters: { superuser_reserved_connections: 100 } } },
+    "pool.size",
+    /\(107 are reserved,/,
+  ],
   ["loopWait under the floor", { clock: { loopWait: 0 } }, "clock.loopWait", /must be 1 or more/],
   ["retryTimeout under the floor", { clock: { retryTimeout: 2 } }, "clock.retryTimeout", /write 3 or more/],
   [

@@ -5,6 +5,19 @@ export type Row = [parameters: Parameters, says?: RegExp, whose?: "Patroni" | "t
 
 /** What is taken, and what is refused. `test/integration/catalogue.test.ts` has PostgreSQL and Patroni say the same. */
 export const rows: Row[] = [
+  // For everybody they are too much.
+  [{ recovery_min_apply_delay: "1h" }, /cannot be set: standbys serve reads, and take over at once/, "the project"],
+  [{ pre_auth_delay: "5s" }, /cannot be set: every login would wait for it/, "the project"],
+  [{ default_transaction_read_only: "on" }, /cannot be set: nobody could write; give it to a role/, "the project"],
+  [{ default_transaction_read_only: "off" }],
+  [
+    { statement_timeout: 30 },
+    /is 30, which are 30 ms, .* write 30s if seconds are meant, or 100ms or more/,
+    "the project",
+  ],
+  [{ statement_timeout: "30s" }],
+  [{ Statement_Timeout: 0 }],
+  [{ wal_receiver_timeout: "1ms" }, /write 1s if seconds are meant, or 1000ms or more/, "the project"],
   // Names.
   [
     { log_min_duration: "1s" },
@@ -59,7 +72,7 @@ export const rows: Row[] = [
   [{ shared_buffers: "100kB" }, /is 100kB, which is too little; write 128kB or more/],
   [{ shared_buffers: "1GB" }],
   [{ statement_timeout: "1h" }],
-  [{ statement_timeout: "1500us" }],
+  [{ lock_timeout: "1500us" }],
   [{ log_rotation_age: "1d" }],
   [{ autovacuum_naptime: "0.4s" }, /is 0.4s, which is too little; write 1s or more/],
   [{ log_autovacuum_min_duration: -1 }],

@@ -11,6 +11,7 @@ export const databaseNode = (name: string, change: Partial<DatabaseNode> = {}): 
   timeline: 3,
   pendingRestart: false,
   replayPaused: false,
+  refuses: null,
   byHand: [],
   nofailover: false,
   failsafe: false,

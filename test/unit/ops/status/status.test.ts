@@ -79,6 +79,7 @@ describe("pgha status", () => {
       sync: "quorum",
       pendingRestart: false,
       replayPaused: false,
+      refuses: null,
       byHand: [],
       nofailover: false,
       failsafe: false,
@@ -239,6 +240,16 @@ describe("pgha status", () => {
         /^sessions of everybody in database app have synchronous_commit off.*`ALTER DATABASE app RESET synchronous_commit`/,
         /^sessions of app in database app have .* local.*`ALTER ROLE app IN DATABASE app RESET synchronous_commit`/,
       ],
+    },
+    {
+      name: "a standby that follows and lets nobody in",
+      changes: {
+        postgresql3: databaseAnswer().replace(
+          /^\{"transactions.*$/m,
+          'psql: error: connection to server on socket failed: FATAL:  "base/5" is not a valid data directory',
+        ),
+      },
+      warns: [/^postgresql3 lets nobody in: "base\/5" is not a valid data directory; `pgha reinit postgresql3` copies/],
     },
     {
       name: "a parameter by ALTER SYSTEM that the settings would refuse",
