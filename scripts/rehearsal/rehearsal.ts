@@ -87,7 +87,8 @@ export class Rehearsal {
     const plan = await this.plan(...options);
     return plan
       .filter((step) => /-(instance|volume|balancer)$/.test(step))
-      .map((step) => step.replace(" pgha-aws-", " "));
+      .map((step) => step.replace(" pgha-aws-", " "))
+      .sort();
   }
 
   /** The URN of a resource. */
