@@ -93,19 +93,37 @@ export async function selectStack(stack: string, driver: Settings["driver"]): Pr
 }
 
 /**
- * Removes the locks of a Pulumi that was killed on this machine: nobody else would. A lock whose process still runs is
- * left alone, and Pulumi tells who holds it.
+ * Removes the locks of a Pulumi that was killed on this machine: nobody else would.
+ * @throws SetupError when one of them still runs here. Pulumi itself would advise to delete its lock
  */
-export async function releaseDeadLocks(stack: string): Promise<void> {
-  const folder = join(backend, "locks", "organization", "pgha", stack);
+export async function releaseDeadLocks(stack: string, folder = lockFolder(stack)): Promise<void> {
   if (!ownBackend() || !existsSync(folder)) return;
   const locks = readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as { pid: number; hostname: string });
-  if (locks.length === 0 || !locks.every((lock) => lock.hostname === hostname() && !running(lock.pid))) return;
+    .map((name) => JSON.parse(readFileSync(join(folder, name), "utf8")) as Lock);
+  const here = locks.filter((lock) => lock.hostname === hostname());
+  const alive = here.find(({ pid }) => running(pid));
+  if (alive) {
+    throw new SetupError(
+      `another run is at work on stack ${stack}, since ${alive.timestamp} (process ${alive.pid}, started by ${alive.username}). Wait until ` +
+        "it has ended, and run this again; one that hangs is ended by Ctrl-C where it runs. Nothing was changed.",
+    );
+  }
+  if (locks.length === 0 || here.length < locks.length) return;
   say(`an earlier run on ${stack} was interrupted; this one goes on from there`);
   await run("pulumi", ["cancel", "--yes", "--stack", stack], { cwd: checkoutRoot, env: pulumiEnv() });
 }
+
+/** What Pulumi leaves beside the state while it works on a stack. */
+interface Lock {
+  pid: number;
+  username: string;
+  hostname: string;
+  /** ISO 8601. */
+  timestamp: string;
+}
+
+const lockFolder = (stack: string) => join(backend, "locks", "organization", "pgha", stack);
 
 /** Whether this process is a Pulumi: after a reboot its id may belong to something else. */
 function running(pid: number): boolean {
