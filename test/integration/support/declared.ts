@@ -136,11 +136,12 @@ export function declaredChecks(stack: TestStack, machines: () => Machines): void
         await client.end();
       }
     };
-    for (const door of doors) {
-      await as(door, "postgres", "CREATE DATABASE shadow");
+    // Behind the pooled port, postgres is for looking passwords up.
+    for (const [door, from] of [["writeUrl", "postgres"] as const, ["pooledUrl", "app"] as const]) {
+      await as(door, from, "CREATE DATABASE shadow");
       await as(door, "shadow", "CREATE TABLE shaded (id int)");
       assert.deepEqual(await as("pooledUrl", "shadow", "SELECT count(*)::int AS n FROM shaded"), [{ n: 0 }], door);
-      await as(door, "postgres", "DROP DATABASE shadow");
+      await as(door, from, "DROP DATABASE shadow");
     }
   });
 
