@@ -1,7 +1,7 @@
 /** The network load balancer: for each listener a port of this machine, which leads to a target that its health checks find well. */
 import { once } from "node:events";
 import { request } from "node:http";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { Clients } from "./clients";
 import { local, proxied } from "./proxy-protocol";
 
@@ -22,6 +22,8 @@ interface Listener {
 
 export class Balancer {
   private readonly listeners = new Map<number, Listener>();
+  /** Of clients and to targets, open. One whose target's machine is gone would never end by itself. */
+  private readonly sockets = new Set<Socket>();
 
   constructor(private readonly aws: Clients) {}
 
@@ -34,10 +36,12 @@ export class Balancer {
     if (known) return known.local;
     await this.group(port);
     const server = createServer({ allowHalfOpen: true }, (client) => {
+      this.keep(client);
       client.on("error", () => client.destroy());
       void this.target(port).then(
         ({ host, port: inside, named }) => {
           const target = connect({ host, port: inside, allowHalfOpen: true });
+          this.keep(target);
           const from = { host: client.remoteAddress ?? "0.0.0.0", port: client.remotePort ?? 0 };
           if (named) target.write(proxied(from, { host: "127.0.0.1", port }));
           target.on("error", () => client.destroy());
@@ -63,6 +67,12 @@ export class Balancer {
 
   stop(): void {
     for (const { server } of this.listeners.values()) server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private keep(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on("close", () => this.sockets.delete(socket));
   }
 
   /** A target for one connection: a healthy one, and any where none is (it "fails open"). */

@@ -105,6 +105,11 @@ host_key.credentials = lambda: {**real(), ${change}}`;
       codes["127.0.0.3"] = 503;
       assert.match(await greeting(local), /^127\.0\.0\.[23]$/);
       await assert.rejects(balancer.port(5001), /no load balancer listens at 5001/);
+      codes["127.0.0.3"] = 200;
+      const staying = connect({ host: "127.0.0.1", port: local });
+      await once(staying, "data");
+      balancer.stop();
+      await once(staying, "close");
     } finally {
       balancer.stop();
       for (const server of servers) server.close();
@@ -123,7 +128,7 @@ async function proxies(codes: Record<string, number>, servers: { close(): unknow
   };
   for (const host of Object.keys(codes)) {
     started.traffic = await open(
-      listen((client) => client.end(host)),
+      listen((client) => client.on("error", () => client.destroy()).write(host)),
       host,
       started.traffic,
     );
