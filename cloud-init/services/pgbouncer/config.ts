@@ -46,9 +46,7 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
       // PgBouncer logs in by its certificate and looks the client's password verifier up (cloud-init/services/patroni/sql.ts).
       auth_user: "pgbouncer",
       auth_dbname: lookupDatabase,
-      // The function gives a row of nulls for who is not there. PgBouncer takes that for a fault of its own ("bouncer config error"),
-      // and no row for what it is ("no such user").
-      auth_query: "SELECT name, verifier FROM pgha.lookup($1) WHERE name IS NOT NULL",
+      auth_query: "SELECT name, verifier FROM pgha.lookup($1)",
       client_tls_sslmode: "require",
       client_tls_ca_file: tls.ca,
       client_tls_cert_file: tls.server,
