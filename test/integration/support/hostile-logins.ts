@@ -22,7 +22,7 @@ const harmless: RegExp[] = [
   // Straight to PostgreSQL: the packet filter of its machine lets this host no further.
   /ECONNREFUSED .*:5432$/,
   // PgBouncer
-  /^(SASL authentication failed|no authentication method is found|not allowed|no such user|SSL required)$/,
+  /^(SASL authentication failed|no authentication method is found|not allowed|bouncer config error|SSL required)$/,
   /^(username|database name) too long$/,
   /^no such database: /,
   // PostgreSQL. It names the address and what the client has asked for.
