@@ -12,7 +12,7 @@ const passingStates = /^(08...|25006|40001|40P01|40003|53300|57P0[1235])$/;
  * or a database that is not there, a parameter that belongs to the role.
  */
 const refusedWords =
-  /^(SASL authentication failed|no such (user|database)|no authentication method is found|login rejected|unsupported startup parameter)/;
+  /^(SASL authentication failed|bouncer config error|no authentication method is found|login rejected|unsupported startup parameter)/;
 /** Errors of the socket, by the names Node.js gives them. */
 const passingSockets = /^(ECONN(REFUSED|RESET|ABORTED)|EPIPE|ETIMEDOUT|E(HOST|NET)(UNREACH|DOWN)|EAI_AGAIN)$/;
 /** Errors that node-postgres makes itself; they have no code. */

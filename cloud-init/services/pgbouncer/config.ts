@@ -46,6 +46,8 @@ export function poolerConfig(plan: Plan, node: Node, pooler: Pooler): string {
       // PgBouncer logs in by its certificate and looks the client's password verifier up (cloud-init/services/patroni/sql.ts).
       auth_user: "pgbouncer",
       auth_dbname: lookupDatabase,
+      // For who is not there, or not any more, the function gives a row of nulls: PgBouncer calls that "bouncer config error" and lets
+      // him not in. Without a row it would say "no such user", and go by the verifier that it remembers of him.
       auth_query: "SELECT name, verifier FROM pgha.lookup($1)",
       client_tls_sslmode: "require",
       client_tls_ca_file: tls.ca,

@@ -67,7 +67,7 @@ describe("the examples for clients", () => {
       // PgBouncer has the same 08P01 for these as for what passes.
       ...[
         "SASL authentication failed",
-        "no such user",
+        "bouncer config error",
         "no authentication method is found",
         "login rejected",
         "unsupported startup parameter in options: search_path",
