@@ -81,6 +81,7 @@ export function convergeScript(plan: Plan, node: Node, shape: (part: string) => 
     "stage_files",
     `wait_for ${bootLimit[driver]} "cloud-init to finish its first boot" boot_finished`,
     "supersede /run/pgha-converge",
+    "thaw",
     ...(cloud ? ["finish_installation"] : []),
     ...(volume ? ["converge_volume"] : []),
     "converge",

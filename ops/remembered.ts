@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterOutput } from "../components/outputs";
+import { parseJson } from "./ask";
 import { caFile, knownBy, writePrivate, type Cluster, type Known } from "./cluster";
 import { endpointsOf, type Endpoint } from "./endpoints";
 import { pulumiEnv, stateDir } from "./env";
@@ -44,8 +45,9 @@ export function stateStamp(stack: string, backend = pulumiEnv().PULUMI_BACKEND_U
   if (!folder || stack.includes("/")) return undefined;
   const path = join(folder, ".pulumi", "stacks", "pgha", `${stack}.json`);
   if (!existsSync(path)) return undefined;
-  const { checkpoint } = JSON.parse(readFileSync(path, "utf8")) as StateFile;
-  const outputs = checkpoint?.latest?.resources?.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
+  // Of a state that is damaged Pulumi has to tell.
+  const state = parseJson<StateFile>(readFileSync(path, "utf8"));
+  const outputs = state?.checkpoint?.latest?.resources?.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
   return (
     outputs &&
     createHash("sha256")

@@ -1,5 +1,6 @@
 import { declaredPools } from "./databases";
 import type { Source } from "./flows";
+import { readNumber } from "./parameters/numbers";
 import { ports } from "./ports";
 import type { Settings } from "./schema";
 
@@ -13,7 +14,8 @@ const reserves: Record<string, number> = { superuser_reserved_connections: 3, re
 export const keptConnections = ({ parameters }: Pick<Settings["postgresql"], "parameters">): number =>
   Object.entries(parameters).reduce((sum, [name, value]) => {
     const usual = reserves[name.toLowerCase()];
-    return usual === undefined ? sum : sum + Math.max(0, Number(value) - usual || 0);
+    const read = usual === undefined ? undefined : readNumber(String(value), "integer");
+    return read && "value" in read ? sum + Math.max(0, read.value - usual!) : sum;
   }, reservedConnections);
 
 /** Seconds within which a connection must have logged in, or have sent what it came to ask. */

@@ -280,7 +280,6 @@ converge() {
   local was_active=''
   make_user pgha-witness
   forget_first_members
-  thaw
   find_changes
   if systemctl is-active --quiet etcd; then
     was_active=1

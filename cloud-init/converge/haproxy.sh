@@ -25,7 +25,6 @@ converge() {
   haproxy -c -q -f "$copy/etc/haproxy/haproxy.cfg" -f "$copy/etc/haproxy/secrets.cfg" >"$stage/.haproxy" 2>&1 ||
     fail "haproxy refuses its new configuration, nothing was changed: $(sed "s#$copy##g" "$stage/.haproxy")"
   make_user pgha-gate
-  thaw
   find_changes
   if systemctl is-active --quiet pgbouncer && has_changed /etc/pgbouncer/pgbouncer.ini; then
     wait_for 900 "the leader to have what PgBouncer looks passwords up by" passwords_known
@@ -138,6 +137,7 @@ restart_haproxy() {
   each_pooler resume_pool
   paused=
 }
+
 # A restart of the gate ends a pause, so it keeps out of other nodes' turns.
 converge_gate() {
   if switched_off pgha-gate; then return; fi

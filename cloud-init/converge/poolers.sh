@@ -6,10 +6,11 @@ each_pooler() {
   local one
   for one in $POOLERS; do
     IFS=: read -r pooler sockets port <<<"$one"
-    console=(runuser -u postgres -- psql -XAtq -h "$sockets" -p "$port" -U pgbouncer -d pgbouncer)
+    console_at "$sockets"
     "$@"
   done
 }
+console_at() { console=(runuser -u postgres -- psql -XAtq -h "$1" -p "$port" -U pgbouncer -d pgbouncer); }
 pgbouncer_admin() { "${console[@]}" -c "$1"; }
 open_console() { timeout "$1" "${console[@]}" -v ON_ERROR_STOP=1; }
 pgbouncer_answers() { pgbouncer_admin 'SHOW VERSION' >/dev/null 2>&1; }
@@ -23,7 +24,7 @@ check_poolers() {
 }
 check_pooler() {
   local copy=$1 config=$1/etc/pgbouncer/$pooler.ini tried answers=
-  console=(runuser -u postgres -- psql -XAtq -h "$copy" -p "$port" -U pgbouncer -d pgbouncer)
+  console_at "$copy"
   sed -i "s#^listen_addr = .*#listen_addr =#; s#^unix_socket_dir = .*#unix_socket_dir = $copy#; s#^pidfile = .*#pidfile =#" "$config"
   setpriv --reuid postgres --regid postgres --init-groups --pdeathsig KILL pgbouncer "$config" >"$stage/.pgbouncer" 2>&1 &
   tried=$!

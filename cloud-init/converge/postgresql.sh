@@ -278,7 +278,6 @@ restart_when_due() {
 
 converge() {
   local copy
-  thaw
   find_changes
   if systemctl is-active --quiet patroni; then was_active=1; fi
   # A first configuration replaces nothing; Patroni itself refuses a bad one, and the second its checker takes is saved.

@@ -65,8 +65,8 @@ const asked: Record<ServiceName, (node: NodeOutput, cluster: ClusterOutput) => Q
   patroni: (node, { database }) => ({
     patroni: patroniCurl(node, "/patroni", `--max-time ${patience}`),
     cluster: patroniCurl(node, "/cluster"),
-    // When it lets nobody in, its words are the answer.
-    postgresql: `timeout ${patience} ${superuserSql(databaseQuestions(database.name))} 2>&1 || true`,
+    // When it lets nobody in, its words are the answer. Beside one they would only be in its way.
+    postgresql: `timeout ${patience} ${superuserSql(databaseQuestions(database.name))} 2>"$d/.refusal" || cat "$d/.refusal"`,
   }),
   guard: () => ({}),
   haproxy: (_, cluster) => ({

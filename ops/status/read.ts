@@ -36,7 +36,9 @@ interface PostgresqlAnswer {
 
 const postgresqlAnswer = ({ sections }: Probe) => parseJson<PostgresqlAnswer>(sections.get("postgresql") ?? "");
 
-const refusal = ({ sections }: Probe) => /FATAL: +(.*)/.exec(sections.get("postgresql") ?? "")?.[1] ?? null;
+/** Why there is no such answer, in its own words. */
+const refusal = (probe: Probe) =>
+  postgresqlAnswer(probe) ? null : (/FATAL: +(.*)/.exec(probe.sections.get("postgresql") ?? "")?.[1] ?? null);
 
 const idleSessions = (probes: Probe[]) => probes.flatMap((probe) => postgresqlAnswer(probe)?.idle ?? []);
 

@@ -73,4 +73,4 @@ export const least: Record<string, number> = {
 };
 
 /** Patroni's words for booleans (utils.py, `parse_bool`); it drops what is written by another one, as `t`. */
-export const patroniBooleans = ["on", "true", "yes", "1", "off", "false", "no", "0"];
+export const patroniBooleans = { yes: ["on", "true", "yes", "1"], no: ["off", "false", "no", "0"] };

@@ -1,5 +1,6 @@
 /** What a parameter would do to all sessions of a cluster, where it is right for one role or none. */
 import { catalogue } from "./catalogue";
+import { patroniBooleans } from "./controlled";
 import { readNumber } from "./numbers";
 
 /**
@@ -18,7 +19,7 @@ const shortest: Record<string, number> = {
 /** Why a parameter cannot be set for everybody; undefined: it can, as far as this goes. */
 export function everybodyFault(name: string, text: string): string | undefined {
   const key = name.toLowerCase();
-  if (key === "default_transaction_read_only" && !/^(off?|f(alse?)?|fal?|no?|0)$/i.test(text)) {
+  if (key === "default_transaction_read_only" && !patroniBooleans.no.includes(text.toLowerCase())) {
     return "cannot be set: nobody could write; give it to a role";
   }
   const least = shortest[key];

@@ -91,6 +91,6 @@ const bounded = (name: string, parameter: Parameter): Parameter => {
 
 /** Patroni judges the parameters of PostgreSQL itself, not those of extensions. */
 const wordFault = (name: string, text: string, { type }: Parameter) =>
-  type === "bool" && !name.includes(".") && !patroniBooleans.includes(text.toLowerCase())
+  type === "bool" && !name.includes(".") && !Object.values(patroniBooleans).flat().includes(text.toLowerCase())
     ? `is '${text}', which Patroni does not read; write on or off`
     : undefined;

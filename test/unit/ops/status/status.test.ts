@@ -54,6 +54,12 @@ describe("pgha status", () => {
     assert.match(text, /^haproxy2 .* 2 \(26 h\) +3\.0\.11 /m);
   });
 
+  it("takes no words of a client, as a role's name, for PostgreSQL's own", async () => {
+    const answer = databaseAnswer(undefined, {}, [{ pid: 1, user: "FATAL:  x", seconds: 3 }]);
+    const { warnings, database } = await statusWith({ postgresql2: answer });
+    assert.deepEqual([warnings, database[1]!.refuses], [[], null]);
+  });
+
   it("notes other parameters that ALTER SYSTEM has set, by their names alone", async () => {
     const answer = databaseAnswer(undefined, {}, [], [], ["log_min_duration_statement", "work_mem"]);
     const { whole, notes, database } = await statusWith({ postgresql2: answer });
